@@ -1,0 +1,41 @@
+/* engine.h - what commands of one process share: region, transaction, configuration, shared control page.
+ *
+ * Made once a process after fork (worker, housekeeper, tests). No locks: one thread.
+ */
+#ifndef KVSTASH_COMMAND_ENGINE_H
+#define KVSTASH_COMMAND_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "command/exec_state.h"
+#include "shm/shm_tx.h"
+
+struct config;
+struct control_sh; /* command/control.h: the shared page of configuration, clients, statistics */
+struct session;
+
+/* What the process around the commands does for them; members may be NULL where a process cannot. */
+struct engine_hooks {
+    void *arg;
+    /* A session's connection is to be closed (CLIENT KILL of a client of this process). */
+    void (*close_session)(void *arg, uint64_t id);
+    /* Asks the master for an orderly end: SHUTDOWN's flags. */
+    void (*shutdown)(void *arg, unsigned flags);
+    /* Wakes the process of another slot to look at its wanted bits and mailbox. */
+    void (*wake)(void *arg, unsigned slot);
+};
+
+struct engine {
+    struct shm_region *region;
+    struct shm_tx tx;
+    unsigned slot;
+    struct config *config;      /* this process's copy; refreshed when control's generation moves */
+    struct control_sh *control;
+    struct engine_hooks hooks;
+    bool cluster;               /* key slots from CRC16 and hash tags */
+    struct exec_state exec;     /* command/exec.c's and keyspace.c's own; zero at the start */
+    uint64_t read_block[1024];  /* room for one lock-free copy (8 KiB, aligned) */
+};
+
+#endif

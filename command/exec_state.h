@@ -1,0 +1,34 @@
+/* exec_state.h - what exec.c and keyspace.c keep between the commands of one process.
+ *
+ * Part of struct engine, zero at the start. Private memory, one thread.
+ */
+#ifndef KVSTASH_COMMAND_EXEC_STATE_H
+#define KVSTASH_COMMAND_EXEC_STATE_H
+
+#include <stdint.h>
+
+#define EXEC_BATCH_MAX 32 /* requests looked up ahead */
+
+struct cmd_key;
+struct command_row;
+struct resp_arg;
+
+/* A request looked up ahead by exec_prefetch. */
+struct exec_ahead {
+    const struct resp_arg *argv;
+    const struct command_row *row; /* NULL: not looked up */
+    uint64_t position;             /* of the first key, if the row has one in a fixed place */
+};
+
+struct exec_state {
+    struct exec_ahead ahead[EXEC_BATCH_MAX];
+    unsigned ahead_next, ahead_count;
+    uint16_t clock;            /* access clock: seconds, cut to 16 bits */
+    uint64_t hits, misses;     /* keyspace_hits, keyspace_misses not yet added to the statistics */
+    uint64_t expired;          /* expired_keys likewise */
+    struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
+    unsigned keys_cap;
+    uint64_t ticks;            /* tick count when the last command ended; 0: none in this batch */
+};
+
+#endif

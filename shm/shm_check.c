@@ -1,0 +1,288 @@
+/* shm_check.c - the walk over the whole region (see shm_check.h).
+ *
+ * Process: any, with all shard locks held. Locks: none taken. Crash: reads only.
+ */
+#include "shm/shm_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shm/shm_blob.h"
+#include "shm/shm_class.h"
+#include "shm/shm_table.h"
+
+#define DEPTH_MAX 12 /* nodes above one another: 64 position bits, 6 a level */
+
+struct walk {
+    struct shm_region *r;
+    shm_check_entry_fn *entry;
+    struct shm_check_result *result;
+    uint64_t (*seen)[16]; /* by span: blocks reached */
+    uint64_t spans;       /* committed */
+    unsigned shard;
+    uint64_t bytes;       /* of the shard's blocks reached */
+    uint64_t counted, expiring;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+fault(struct walk *w, const char *format, ...)
+{
+    va_list ap;
+    if (w->result->faults++)
+        return;
+    va_start(ap, format);
+    vsnprintf(w->result->first, sizeof w->result->first, format, ap);
+    va_end(ap);
+}
+
+/* Marks a block as reached; NULL if the reference is not one to a block in use of this shard, or reached before. */
+static void *
+reach(struct walk *w, shm_off off, const char *what)
+{
+    struct shm_region *r = w->r;
+    if (off < r->header->off_extents || off % 8 || shm_span_of(r, off) >= w->spans) {
+        fault(w, "shard %u: %s at %lx lies outside", w->shard, what, (unsigned long)off);
+        return NULL;
+    }
+    uint64_t span = shm_span_of(r, off), word = atomic_load(&r->span_words[span]);
+    const struct shm_span_meta_sh *m = &r->span_metas[span];
+    if (shm_span_word_state(word) != SHM_SPAN_USED || shm_span_word_owner(word) != w->shard || m->class >= SHM_CLASSES ||
+        shm_span_word_class(word) != m->class) {
+        fault(w, "shard %u: %s at %lx is in a span that is not its own (%lx)", w->shard, what, (unsigned long)off,
+            (unsigned long)word);
+        return NULL;
+    }
+    uint32_t size = shm_class_size(m->class), at = (uint32_t)((off - shm_span_off(r, span)) / size);
+    bool used = m->bitmap[at / 64] >> (at % 64) & 1, before = w->seen[span][at / 64] >> (at % 64) & 1;
+    if (shm_span_off(r, span) + (shm_off)at * size != off || !used || before) {
+        fault(w, "shard %u: %s at %lx: %s", w->shard, what, (unsigned long)off, before ? "reached twice" : "not a block in use");
+        return NULL;
+    }
+    w->seen[span][at / 64] |= 1ull << (at % 64);
+    w->bytes += size;
+    w->result->blocks++;
+    return shm_at(r, off);
+}
+
+static size_t
+room_of(const struct walk *w, shm_off off)
+{
+    return shm_class_size(w->r->span_metas[shm_span_of(w->r, off)].class);
+}
+
+/* ---- what entries refer to ------------------------------------------------------------------------------- */
+
+static void check_tree(struct walk *w, uint64_t root, uint64_t expected, bool reclaiming);
+
+static void
+check_index(struct walk *w, shm_off off, unsigned levels)
+{
+    const struct shm_index_sh *x = reach(w, off, "blob index");
+    if (!x)
+        return;
+    if (x->magic != SHM_INDEX_MAGIC || x->level < 1 || x->level > levels) {
+        fault(w, "shard %u: blob index at %lx is damaged", w->shard, (unsigned long)off);
+        return;
+    }
+    for (unsigned i = 0; i < SHM_BLOB_FANOUT; i++) {
+        if (!x->child[i])
+            continue;
+        if (x->level > 1)
+            check_index(w, x->child[i], x->level - 1);
+        else
+            reach(w, x->child[i], "blob leaf");
+    }
+}
+
+static void
+check_ref(void *arg, enum shm_ref kind, shm_off block, const void *what)
+{
+    struct walk *w = arg;
+    const struct shm_blob_sh *b = what;
+    const struct shm_tree_sh *t = what;
+    if (kind == SHM_REF_BLOCK)
+        reach(w, block, "block of a value");
+    else if (kind == SHM_REF_BLOB && b->len <= SHM_BLOB_LEAF)
+        reach(w, b->root, "blob");
+    else if (kind == SHM_REF_BLOB)
+        check_index(w, b->root, 3);
+    else {
+        uint64_t counted = w->counted, expiring = w->expiring;
+        check_tree(w, t->root, t->count, false);
+        w->counted = counted;
+        w->expiring = expiring;
+    }
+}
+
+/* ---- trees ------------------------------------------------------------------------------------------------- */
+
+static void
+check_segment(struct walk *w, struct shm_segment_sh *s, bool reclaiming)
+{
+    unsigned count = 0;
+    if (s->buckets < 1 || s->buckets > SHM_SEGMENT_BUCKETS_MAX || s->depth > 64) {
+        fault(w, "shard %u: segment with %u buckets", w->shard, s->buckets);
+        return;
+    }
+    for (unsigned b = 0; b < s->buckets; b++) {
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            shm_off off = s->bucket[b].slot[i] << 16 >> 16;
+            if (!off)
+                continue;
+            count++;
+            const struct shm_entry_sh *e = reach(w, off, "entry");
+            const char *wrong = e ? w->entry(w->r, e, room_of(w, off), check_ref, w) : NULL;
+            if (wrong)
+                fault(w, "shard %u: entry at %lx: %s", w->shard, (unsigned long)off, wrong);
+            if (e && (e->flags & SHM_ENTRY_EXPIRES)) {
+                w->expiring++;
+                if (shm_entry_expiry(e) < s->min_expiry)
+                    fault(w, "shard %u: entry at %lx expires before its segment's earliest", w->shard, (unsigned long)off);
+            }
+        }
+    }
+    w->counted += count;
+    if (count != s->count && !reclaiming)
+        fault(w, "shard %u: segment counts %u entries, has %u", w->shard, s->count, count);
+}
+
+static void
+check_child(struct walk *w, uint64_t word, bool reclaiming, unsigned depth)
+{
+    struct shm_reclaimable_sh *t = depth < DEPTH_MAX ? reach(w, word & ~1ull, "tree") : NULL;
+    if (!t)
+        return;
+    if (t->magic == SHM_SEGMENT_MAGIC) {
+        check_segment(w, (struct shm_segment_sh *)(void *)t, reclaiming);
+        return;
+    }
+    if (t->magic != SHM_NODE_MAGIC) {
+        fault(w, "shard %u: tree block at %lx has magic %x", w->shard, (unsigned long)word, t->magic);
+        return;
+    }
+    const struct shm_node_sh *n = (const struct shm_node_sh *)(const void *)t;
+    uint64_t last = 0;
+    for (unsigned i = 0; i < SHM_NODE_CHILDREN; i++) {
+        uint64_t child = n->child[i];
+        if (child != last)
+            check_child(w, child, reclaiming, depth + 1);
+        last = child;
+    }
+}
+
+static void
+check_tree(struct walk *w, uint64_t root, uint64_t expected, bool reclaiming)
+{
+    w->counted = w->expiring = 0;
+    if (root)
+        check_child(w, root, reclaiming, 0);
+    if (!reclaiming && w->counted != expected)
+        fault(w, "shard %u: a tree counts %lu entries, has %lu", w->shard, (unsigned long)expected, (unsigned long)w->counted);
+}
+
+/* ---- a shard --------------------------------------------------------------------------------------------------- */
+
+static void
+check_reclaim(struct walk *w)
+{
+    shm_off off = w->r->shards[w->shard].reclaim_head;
+    for (uint64_t n = 0; off && n <= w->spans * 1024; n++) {
+        const struct shm_reclaimable_sh *t = off < w->r->bytes ? shm_at(w->r, off) : NULL;
+        uint64_t faults = w->result->faults, next = t ? t->next_reclaim : 0;
+        if (t && t->magic == SHM_INDEX_MAGIC)
+            check_index(w, off, 3);
+        else
+            check_tree(w, off, 0, true);
+        if (w->result->faults > faults)
+            return;
+        off = next;
+    }
+}
+
+/* Bits of blocks in use must be the bits reached, by span of the shard. */
+static void
+compare_bitmaps(struct walk *w)
+{
+    for (uint64_t s = 0; s < w->spans; s++) {
+        uint64_t word = atomic_load(&w->r->span_words[s]);
+        const struct shm_span_meta_sh *m = &w->r->span_metas[s];
+        unsigned used = 0;
+        if (shm_span_word_state(word) != SHM_SPAN_USED || shm_span_word_owner(word) != w->shard)
+            continue;
+        for (unsigned b = 0; b < m->blocks; b++) {
+            bool bit = m->bitmap[b / 64] >> (b % 64) & 1, seen = w->seen[s][b / 64] >> (b % 64) & 1;
+            used += bit;
+            if (bit && !seen)
+                fault(w, "shard %u: span %lu block %u of class %u is in use but nothing refers to it", w->shard,
+                    (unsigned long)s, b, m->class);
+        }
+        if (used != m->used || (used < m->blocks) != (m->listed != 0))
+            fault(w, "shard %u: span %lu says %u used, has %u (listed %u)", w->shard, (unsigned long)s, m->used, used, m->listed);
+    }
+}
+
+static void
+check_shard(struct walk *w, unsigned shard)
+{
+    struct shm_shard_sh *s = &w->r->shards[shard];
+    w->shard = shard;
+    w->bytes = 0;
+    if (atomic_load(&s->seq) & 1)
+        fault(w, "shard %u: its sequence is odd although nobody changes it", shard);
+    for (unsigned db = 0; db < w->r->databases; db++) {
+        const struct shm_dbroot_sh *root = shm_region_dbroot(w->r, shard, db);
+        check_tree(w, root->tree.root, root->tree.count, false);
+        w->result->keys += root->tree.count;
+        if (w->expiring != root->expires)
+            fault(w, "shard %u database %u: counts %lu keys with expiry, has %lu", shard, db, (unsigned long)root->expires,
+                (unsigned long)w->expiring);
+    }
+    check_reclaim(w);
+    compare_bitmaps(w);
+    if (w->bytes != s->used_bytes)
+        fault(w, "shard %u: used_bytes is %lu, its blocks are %lu", shard, (unsigned long)s->used_bytes, (unsigned long)w->bytes);
+    w->result->bytes += w->bytes;
+}
+
+/* Is a claimed span one of its slot's journal chains? */
+static bool
+is_chained(const struct shm_region *r, uint64_t span, unsigned slot)
+{
+    const struct shm_journal_sh *j = slot < r->nslots ? shm_region_journal(r, slot) : NULL;
+    for (unsigned i = 0; j && i < SHM_CHAIN_MAX; i++)
+        if (atomic_load(&j->undo_chain[i]) == shm_span_off(r, span) || atomic_load(&j->redo_chain[i]) == shm_span_off(r, span))
+            return true;
+    return false;
+}
+
+static void
+check_claims(struct walk *w)
+{
+    for (uint64_t s = 0; s < w->spans; s++) {
+        uint64_t word = atomic_load(&w->r->span_words[s]);
+        unsigned state = shm_span_word_state(word), slot = shm_span_word_owner(word);
+        if (state == SHM_SPAN_CLAIMED && !is_chained(w->r, s, slot))
+            fault(w, "span %lu is claimed by slot %u, which does not use it", (unsigned long)s, slot);
+        if (state == SHM_SPAN_UNCOMMITTED || state > SHM_SPAN_QUARANTINE)
+            fault(w, "span %lu has the word %lx", (unsigned long)s, (unsigned long)word);
+    }
+}
+
+bool
+shm_check_region(struct shm_region *r, shm_check_entry_fn *entry, struct shm_check_result *result)
+{
+    memset(result, 0, sizeof *result);
+    struct walk w = {.r = r, .entry = entry, .result = result};
+    w.spans = atomic_load(&r->header->committed_extents) * SHM_SPANS_PER_EXTENT;
+    w.seen = calloc(w.spans + 1, sizeof *w.seen);
+    if (!w.seen) {
+        fault(&w, "no private memory for the walk: %lu bytes", (unsigned long)(w.spans * sizeof *w.seen));
+        return false;
+    }
+    for (unsigned shard = 0; shard < r->nshards; shard++)
+        check_shard(&w, shard);
+    check_claims(&w);
+    free(w.seen);
+    return result->faults == 0;
+}

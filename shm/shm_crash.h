@@ -1,0 +1,23 @@
+/* shm_crash.h - points at which a test build can be told to die.
+ *
+ * A build with --enable-crash-points counts every point passed in this process; at the armed number the process ends
+ * by SIGKILL, as if the kernel had chosen that instruction. Points stand before and after each store that other
+ * processes can see on the write path, in the commit, in redo and undo, and in recovery. Otherwise they are nothing.
+ */
+#ifndef KVSTASH_SHM_CRASH_H
+#define KVSTASH_SHM_CRASH_H
+
+#include <stdint.h>
+
+#ifdef KVSTASH_CRASH_POINTS
+/* Die at the n-th point from now on; 0 disarms. */
+void shm_crash_arm(uint64_t n);
+/* Points passed since the last arming. */
+uint64_t shm_crash_passed(void);
+void shm_crash_point(void);
+#define SHM_POINT() shm_crash_point()
+#else
+#define SHM_POINT() ((void)0)
+#endif
+
+#endif

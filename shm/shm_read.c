@@ -1,0 +1,114 @@
+/* shm_read.c - copying an entry out without the lock (see shm_read.h for the idea).
+ *
+ * Every offset is followed only after the sequence was seen unchanged behind its load, so it was a true reference at
+ * that moment; memory once committed stays readable, so what it leads to may be old but is never unmapped. The copy is
+ * bounded by the block's class, and used only if the sequence is still the same behind it.
+ */
+#include "shm/shm_read.h"
+
+#include "shm/shm_class.h"
+
+#define TRIES 3
+
+struct attempt {
+    const struct shm_tree *tree;
+    const _Atomic uint64_t *seq;
+    uint64_t seen;
+};
+
+/* Nothing of the shard changed since the attempt began: what was loaded before this belongs together. */
+static bool
+unchanged(const struct attempt *a)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(a->seq, memory_order_relaxed) == a->seen;
+}
+
+/* The segment of a position; false: changed meanwhile. */
+static bool
+find_segment(const struct attempt *a, uint64_t position, const struct shm_segment_sh **segment)
+{
+    const struct shm_region *r = a->tree->region;
+    uint64_t word = *(volatile const uint64_t *)&a->tree->sh->root;
+    for (unsigned level = a->tree->skip_bits; word && !(word & 1); level += SHM_NODE_BITS) {
+        if (!unchanged(a))
+            return false;
+        const struct shm_node_sh *node = shm_at(r, word);
+        word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
+    }
+    if (!unchanged(a))
+        return false;
+    *segment = word ? shm_at(r, word & ~1ull) : NULL;
+    return true;
+}
+
+/* Copies the block at off into out. False: changed, or too large, or a key that lies elsewhere. */
+static bool
+copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
+{
+    const struct shm_region *r = a->tree->region;
+    uint64_t head[2];
+    if (!unchanged(a))
+        return false;
+    unsigned class = ((volatile const struct shm_span_meta_sh *)&r->span_metas[shm_span_of(r, off)])->class;
+    const void *block = shm_at(r, off);
+    memcpy(head, block, sizeof head);
+    if (class >= SHM_CLASS_TABLE)
+        return false;
+    size_t bytes = shm_entry_bytes((const struct shm_entry_sh *)(const void *)head), limit = shm_class_size(class);
+    if (bytes > limit || bytes > room)
+        return false;
+    memcpy(out, block, bytes);
+    return unchanged(a) && !(((struct shm_entry_sh *)out)->flags & SHM_ENTRY_KEYBLOB);
+}
+
+static enum shm_read_result
+attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t klen, void *out, size_t room, uint16_t clock_now)
+{
+    const struct shm_segment_sh *s;
+    if (!find_segment(a, position, &s))
+        return SHM_READ_RETRY;
+    if (!s)
+        return SHM_READ_ABSENT;
+    unsigned depth = s->depth, buckets = s->buckets;
+    if (!unchanged(a))
+        return SHM_READ_RETRY;
+    uint64_t rest = depth < 64 ? position << depth : 0;
+    unsigned home = (unsigned)((rest >> 32) * buckets >> 32), reach = s->bucket[home].reach;
+    if (!unchanged(a))
+        return SHM_READ_RETRY;
+    for (unsigned d = 0; d <= reach; d++) {
+        struct shm_bucket_sh *b = (struct shm_bucket_sh *)(uintptr_t)&s->bucket[(home + d) % buckets];
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
+            if (slot >> 48 != (position & 0xFFFF) || !slot)
+                continue;
+            if (!copy_entry(a, slot << 16 >> 16, out, room))
+                return SHM_READ_RETRY;
+            const struct shm_entry_sh *e = out;
+            if (shm_entry_klen(e) != klen || memcmp(shm_entry_key(e), key, klen) != 0)
+                continue;
+            if (atomic_load_explicit(&b->clock[i], memory_order_relaxed) != clock_now)
+                atomic_store_explicit(&b->clock[i], clock_now, memory_order_relaxed);
+            return SHM_READ_COPIED;
+        }
+    }
+    return unchanged(a) ? SHM_READ_ABSENT : SHM_READ_RETRY;
+}
+
+enum shm_read_result
+shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, void *out, size_t room, uint16_t clock_now)
+{
+    struct attempt a = {.tree = t, .seq = &t->region->shards[t->shard].seq};
+    for (int i = 0; i < TRIES; i++) {
+        a.seen = atomic_load_explicit(a.seq, memory_order_acquire);
+        if (a.seen & 1) {
+            __builtin_ia32_pause();
+            continue;
+        }
+        enum shm_read_result result = attempt_once(&a, position, key, klen, out, room, clock_now);
+        if (result != SHM_READ_RETRY)
+            return result;
+    }
+    return SHM_READ_RETRY;
+}

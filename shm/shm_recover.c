@@ -1,0 +1,169 @@
+/* shm_recover.c - undo, redo, and who finishes whose journal (see shm_recover.h for the rule).
+ *
+ * Process: any that takes a lock after a death; the recoverer that the master forks; a process's own abort.
+ * Locks: shm_recover_lock is called with the lock in question held and takes recover locks one by one.
+ * Crash: undo and redo are repeatable from the start; the journal stays as it is until IDLE.
+ * Fails: a journal that makes no sense (bad offsets, or three deaths on it) is not followed: its shards are switched off.
+ */
+#include "shm/shm_recover.h"
+
+#include <string.h>
+
+#include "shm/shm_crash.h"
+#include "shm/shm_lock.h"
+#include "shm/shm_span.h"
+
+/* ---- where records lie ----------------------------------------------------------------------------- */
+
+void *
+shm_recover_undo_at(const struct shm_region *r, const struct shm_journal_sh *j, uint64_t pos)
+{
+    if (pos < SHM_UNDO_FIXED)
+        return (uint8_t *)(uintptr_t)j->undo + pos;
+    uint64_t link = (pos - SHM_UNDO_FIXED) / SHM_SPAN_BYTES;
+    xassert(link < SHM_CHAIN_MAX);
+    return (char *)shm_at(r, atomic_load(&j->undo_chain[link])) + (pos - SHM_UNDO_FIXED) % SHM_SPAN_BYTES;
+}
+
+struct shm_redo_sh *
+shm_recover_redo_at(const struct shm_region *r, const struct shm_journal_sh *j, uint64_t i)
+{
+    if (i < SHM_REDO_FIXED)
+        return (struct shm_redo_sh *)(uintptr_t)&j->redo[i];
+    uint64_t link = (i - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN;
+    xassert(link < SHM_CHAIN_MAX);
+    return (struct shm_redo_sh *)shm_at(r, atomic_load(&j->redo_chain[link])) + (i - SHM_REDO_FIXED) % SHM_REDO_PER_SPAN;
+}
+
+/* ---- undo and redo --------------------------------------------------------------------------------- */
+
+void
+shm_recover_undo(struct shm_region *r, struct shm_journal_sh *j, uint64_t from, uint64_t to)
+{
+    for (uint64_t pos = from; pos > to;) {
+        uint64_t header, len, room;
+        memcpy(&header, shm_recover_undo_at(r, j, pos - 8), 8);
+        len = header & ((1u << SHM_UNDO_LEN_BITS) - 1);
+        room = (len + 7) / 8 * 8 + 8;
+        xassert(room <= pos);
+        shm_off off = header >> SHM_UNDO_LEN_BITS;
+        if (off) {
+            xassert(off + len <= r->bytes);
+            SHM_POINT();
+            memcpy(shm_at(r, off), shm_recover_undo_at(r, j, pos - room), len);
+            SHM_POINT();
+        }
+        pos -= room;
+    }
+}
+
+void
+shm_recover_redo(struct shm_region *r, struct shm_journal_sh *j)
+{
+    uint64_t n = atomic_load(&j->redo_count);
+    for (uint64_t i = 0; i < n; i++) {
+        const struct shm_redo_sh *item = shm_recover_redo_at(r, j, i);
+        shm_span_swap(r, item->span, item->from, item->to); /* false: done already, by us or by one who died */
+    }
+}
+
+/* ---- finishing a dead one's journal ----------------------------------------------------------------- */
+
+static bool
+committed(const struct shm_region *r, unsigned slot, const struct shm_journal_sh *j)
+{
+    if (atomic_load_explicit(&j->state, memory_order_acquire) == SHM_JOURNAL_COMMITTED)
+        return true;
+    return atomic_load(&j->logged) && atomic_load(&r->rings[slot].head) == atomic_load(&j->commit_pos);
+}
+
+/* What the dead one's commit stores per shard after its commit point. */
+static void
+settle_tickets(struct shm_region *r, const struct shm_journal_sh *j)
+{
+    uint64_t ticket = atomic_load(&j->ticket);
+    for (unsigned id = 0; ticket && id < r->nshards; id++) {
+        bool held = atomic_load(&j->held[id / 64]) >> (id % 64) & 1;
+        if (held && atomic_load(&r->shards[id].last_ticket) < ticket)
+            atomic_store(&r->shards[id].last_ticket, ticket);
+    }
+}
+
+static void
+switch_shards_off(struct shm_region *r, const struct shm_journal_sh *j)
+{
+    for (unsigned id = 0; id < r->nshards; id++)
+        if (atomic_load(&j->held[id / 64]) >> (id % 64) & 1)
+            atomic_store(&r->shards[id].state, SHM_SHARD_OFF);
+}
+
+/* Needs the journal's recover lock. */
+static void
+finish(struct shm_region *r, unsigned slot, struct shm_journal_sh *j)
+{
+    if (atomic_fetch_add(&j->follows, 1) >= SHM_FOLLOWS_MAX) {
+        switch_shards_off(r, j);
+    } else if (committed(r, slot, j)) {
+        settle_tickets(r, j);
+        shm_recover_redo(r, j);
+    } else {
+        shm_recover_undo(r, j, atomic_load(&j->undo_bytes), 0);
+    }
+    SHM_POINT();
+    atomic_store_explicit(&j->state, SHM_JOURNAL_IDLE, memory_order_release);
+    SHM_POINT();
+    atomic_store(&j->follows, 0);
+}
+
+static bool
+claims(const struct shm_journal_sh *j, unsigned id)
+{
+    if (atomic_load_explicit(&j->state, memory_order_acquire) == SHM_JOURNAL_IDLE)
+        return false;
+    return atomic_load_explicit(&j->held[id / 64], memory_order_acquire) >> (id % 64) & 1;
+}
+
+void
+shm_recover_lock(struct shm_region *r, unsigned slot, unsigned id)
+{
+    for (unsigned other = 0; other < r->nslots; other++) {
+        struct shm_journal_sh *j = shm_region_journal(r, other);
+        if (other == slot || !claims(j, id))
+            continue;
+        SHM_POINT();
+        shm_lock_take_plain(&j->recover);
+        SHM_POINT();
+        if (claims(j, id)) /* somebody may have finished it while this one waited */
+            finish(r, other, j);
+        pthread_mutex_unlock(&j->recover);
+        SHM_POINT();
+    }
+    if (id < r->nshards)
+        atomic_fetch_add(&r->shards[id].deaths, 1);
+}
+
+bool
+shm_recover_slot(struct shm_region *r, unsigned slot, uint32_t generation)
+{
+    struct shm_journal_sh *j = shm_region_journal(r, slot);
+    shm_lock_take_plain(&j->recover);
+    bool same = atomic_load(&r->slots[slot].generation) == generation;
+    if (same) {
+        if (atomic_load_explicit(&j->state, memory_order_acquire) != SHM_JOURNAL_IDLE)
+            finish(r, slot, j);
+        shm_span_sweep(r, slot); /* only now: the undo log may lie in claimed spans */
+        atomic_store(&r->slots[slot].epoch, SHM_EPOCH_QUIESCENT);
+        atomic_store(&r->header->private_bytes[slot], 0);
+    }
+    pthread_mutex_unlock(&j->recover);
+    return same;
+}
+
+void
+shm_recover_all(struct shm_region *r)
+{
+    for (unsigned slot = 0; slot < r->nslots; slot++) {
+        shm_region_init_mutex(&shm_region_journal(r, slot)->recover);
+        shm_recover_slot(r, slot, atomic_load(&r->slots[slot].generation));
+    }
+}

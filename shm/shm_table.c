@@ -1,0 +1,562 @@
+/* shm_table.c - the hash-ordered index (shm_table.h draws it).
+ *
+ * A tree is walked from its root word: offset|1 is a segment, another offset a node. All changes to words that readers
+ * may look at go through the transaction; a rebuilt segment is a fresh block that one noted store (or one per child)
+ * puts in the old one's place.
+ *
+ * Process: all that change or read keys. Locks: the shard's. Crash: class T. Fails: tx->want.
+ * Bound: an insert moves the entries of one segment (at most 378), a removal likewise.
+ */
+#include "shm/shm_table.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/crc.h"
+#include "shm/shm_blob.h"
+
+#define WINDOW 4u /* buckets from home on in which an insert looks for room */
+
+static const uint8_t ladder[] = {1, 3, 7, 15, 23, 31, 47, 63};
+#define LADDER (sizeof ladder / sizeof ladder[0])
+
+/* ---- positions ----------------------------------------------------------------------------------------- */
+
+/* The part of a key that a cluster hashes: between the first { and the next }, if not empty. Source: Redis Cluster
+ * specification, "hash tags". */
+static uint16_t
+cluster_slot(const char *key, size_t klen)
+{
+    const char *open = memchr(key, '{', klen);
+    if (open) {
+        const char *close = memchr(open + 1, '}', (size_t)(key + klen - open - 1));
+        if (close && close > open + 1)
+            return crc16(open + 1, (size_t)(close - open - 1)) & (SHM_KEYSLOTS - 1);
+    }
+    return crc16(key, klen) & (SHM_KEYSLOTS - 1);
+}
+
+uint64_t
+shm_table_position(const struct shm_region *r, const char *key, size_t klen, bool cluster)
+{
+    uint64_t hash = XXH3_64bits_withSeed(key, klen, r->hash_seed);
+    if (!cluster)
+        return hash;
+    return (uint64_t)cluster_slot(key, klen) << (64 - SHM_KEYSLOT_BITS) | hash >> SHM_KEYSLOT_BITS;
+}
+
+uint64_t
+shm_table_field_position(const struct shm_region *r, const char *field, size_t len)
+{
+    return XXH3_64bits_withSeed(field, len, ~r->hash_seed);
+}
+
+/* The same hash over a key that lies in a blob, piece by piece. */
+static uint64_t
+blob_hash(const struct shm_region *r, const struct shm_entry_sh *e, uint64_t seed)
+{
+    struct shm_blob_sh b;
+    XXH3_state_t state;
+    memcpy(&b, shm_entry_key(e), sizeof b);
+    memset(&state, 0, sizeof state);
+    XXH3_64bits_reset_withSeed(&state, seed);
+    for (size_t at = 0, n; at < b.len; at += n) {
+        static const char zeros[SHM_BLOB_LEAF];
+        const char *piece = shm_blob_at(r, &b, at, &n);
+        XXH3_64bits_update(&state, piece ? piece : zeros, n);
+    }
+    return XXH3_64bits_digest(&state);
+}
+
+uint64_t
+shm_table_key_position(const struct shm_region *r, const struct shm_entry_sh *e)
+{
+    if (e->flags & SHM_ENTRY_KEYBLOB)
+        return blob_hash(r, e, r->hash_seed);
+    return shm_table_position(r, shm_entry_key(e), shm_entry_klen(e), r->cluster);
+}
+
+uint64_t
+shm_table_entry_field_position(const struct shm_region *r, const struct shm_entry_sh *e)
+{
+    if (e->flags & SHM_ENTRY_KEYBLOB)
+        return blob_hash(r, e, ~r->hash_seed);
+    return shm_table_field_position(r, shm_entry_key(e), shm_entry_klen(e));
+}
+
+struct shm_tree
+shm_tree_of_db(struct shm_region *r, unsigned shard, unsigned db)
+{
+    return (struct shm_tree){.region = r, .sh = &shm_region_dbroot(r, shard, db)->tree, .position_of = shm_table_key_position,
+        .shard = shard, .skip_bits = r->shard_bits};
+}
+
+struct shm_tree
+shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh)
+{
+    return (struct shm_tree){.region = r, .sh = sh, .position_of = shm_table_entry_field_position, .shard = shard};
+}
+
+/* ---- finding the segment -------------------------------------------------------------------------------- */
+
+/* Where a segment hangs: the word that points to it first, and how many neighbouring words repeat it. */
+struct spot {
+    struct shm_segment_sh *segment; /* NULL: the tree is empty */
+    uint64_t *word;
+    unsigned repeats;
+    unsigned level; /* bits in front of the last of these words' choice, plus what the choice takes: full depth here */
+};
+
+static uint64_t
+prefix_of(uint64_t position, unsigned depth)
+{
+    return depth ? position >> (64 - depth) << (64 - depth) : 0;
+}
+
+static struct shm_segment_sh *
+segment_at(const struct shm_region *r, uint64_t word)
+{
+    struct shm_segment_sh *s = shm_at(r, word & ~1ull);
+    xassert(s->magic == SHM_SEGMENT_MAGIC);
+    return s;
+}
+
+static struct spot
+find_spot(const struct shm_tree *t, uint64_t position)
+{
+    struct spot at = {.word = &t->sh->root, .repeats = 1, .level = t->skip_bits};
+    uint64_t word = t->sh->root;
+    if (word == 0)
+        return at;
+    while (!(word & 1)) {
+        struct shm_node_sh *node = shm_at(t->region, word);
+        xassert(node->magic == SHM_NODE_MAGIC && node->level + SHM_NODE_BITS <= 64);
+        unsigned i = (unsigned)(position << node->level >> (64 - SHM_NODE_BITS));
+        at.word = (uint64_t *)(void *)&node->child[i];
+        at.level = node->level + SHM_NODE_BITS;
+        word = *at.word;
+    }
+    at.segment = segment_at(t->region, word);
+    at.repeats = 1u << (at.level - at.segment->depth);
+    if (at.repeats > 1) { /* go back to the first child that shares this segment */
+        unsigned i = (unsigned)(position << (at.level - SHM_NODE_BITS) >> (64 - SHM_NODE_BITS));
+        at.word -= i & (at.repeats - 1);
+    }
+    return at;
+}
+
+static unsigned
+home_of(const struct shm_segment_sh *s, uint64_t position)
+{
+    uint64_t rest = s->depth < 64 ? position << s->depth : 0;
+    return (unsigned)((rest >> 32) * s->buckets >> 32);
+}
+
+/* ---- filling fresh segments -------------------------------------------------------------------------------- */
+
+static size_t
+segment_bytes(unsigned buckets)
+{
+    return sizeof(struct shm_segment_sh) + buckets * sizeof(struct shm_bucket_sh);
+}
+
+static struct shm_segment_sh *
+segment_new(struct shm_tx *tx, const struct shm_tree *t, unsigned buckets, unsigned depth, uint64_t prefix)
+{
+    shm_off off = shm_tx_alloc_table(tx, t->shard, segment_bytes(buckets));
+    if (!off)
+        return NULL;
+    struct shm_segment_sh *s = shm_at(t->region, off);
+    memset(s, 0, segment_bytes(buckets));
+    s->magic = SHM_SEGMENT_MAGIC;
+    s->depth = (uint8_t)depth;
+    s->buckets = (uint8_t)buckets;
+    s->prefix = prefix;
+    s->min_expiry = SHM_NEVER;
+    return s;
+}
+
+/* Puts a slot into a fresh segment, as near to home as there is room; the segment has room somewhere. */
+static void
+segment_fill(struct shm_segment_sh *s, uint64_t position, uint64_t slot, uint16_t clock)
+{
+    unsigned home = home_of(s, position);
+    for (unsigned d = 0; d < s->buckets; d++) {
+        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            if (b->slot[i])
+                continue;
+            b->slot[i] = slot;
+            b->clock[i] = clock;
+            if (s->bucket[home].reach < d)
+                s->bucket[home].reach = (uint8_t)d;
+            s->count++;
+            return;
+        }
+    }
+    never_reached("a fresh segment has room for what it was sized for");
+}
+
+static unsigned
+ladder_for(unsigned entries)
+{
+    for (unsigned i = 0; i < LADDER; i++)
+        if (entries * 10 <= ladder[i] * SHM_BUCKET_SLOTS * 7) /* at most 70 % full */
+            return ladder[i];
+    return SHM_SEGMENT_BUCKETS_MAX;
+}
+
+/* Moves the entries of `old` into `to[0]`, or, where there are two, by the position bit behind old's prefix. */
+static void
+segment_move(const struct shm_tree *t, struct shm_segment_sh *old, struct shm_segment_sh *to[2])
+{
+    for (unsigned b = 0; b < old->buckets; b++)
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++)
+            if (old->bucket[b].slot[i])
+                __builtin_prefetch(shm_at(t->region, old->bucket[b].slot[i] << 16 >> 16));
+    for (unsigned b = 0; b < old->buckets; b++) {
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            uint64_t slot = old->bucket[b].slot[i];
+            if (!slot)
+                continue;
+            const struct shm_entry_sh *e = shm_at(t->region, slot << 16 >> 16);
+            uint64_t position = t->position_of(t->region, e);
+            int64_t expiry = shm_entry_expiry(e);
+            struct shm_segment_sh *s = to[1] && position << old->depth >> 63 ? to[1] : to[0];
+            segment_fill(s, position, slot, old->bucket[b].clock[i]);
+            if (expiry >= 0 && expiry < s->min_expiry)
+                s->min_expiry = expiry;
+        }
+    }
+}
+
+/* Stores `word` into n neighbouring child words. */
+static bool
+set_children(struct shm_tx *tx, uint64_t *first, unsigned n, uint64_t word)
+{
+    if (!shm_tx_note(tx, first, n * sizeof *first))
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        *(volatile uint64_t *)&first[i] = word;
+    return true;
+}
+
+static uint64_t
+segment_word(const struct shm_tree *t, const struct shm_segment_sh *s)
+{
+    return shm_off_of(t->region, s) | 1;
+}
+
+/* ---- growing and shrinking ------------------------------------------------------------------------------------ */
+
+static bool
+resize_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at, unsigned buckets)
+{
+    struct shm_segment_sh *old = at->segment;
+    struct shm_segment_sh *s = segment_new(tx, t, buckets, old->depth, old->prefix);
+    if (!s)
+        return false;
+    segment_move(t, old, (struct shm_segment_sh *[2]){s, NULL});
+    if (!set_children(tx, at->word, at->repeats, segment_word(t, s)))
+        return false;
+    shm_tx_free(tx, shm_off_of(t->region, old));
+    return true;
+}
+
+/* Hangs the two halves in a new node below the word that held the segment. */
+static bool
+split_below(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at, uint64_t low, uint64_t high)
+{
+    shm_off off = shm_tx_alloc(tx, t->shard, sizeof(struct shm_node_sh));
+    if (!off)
+        return false;
+    struct shm_node_sh *node = shm_at(t->region, off);
+    memset(node, 0, sizeof *node);
+    node->magic = SHM_NODE_MAGIC;
+    node->level = at->level;
+    for (unsigned i = 0; i < SHM_NODE_CHILDREN; i++)
+        node->child[i] = i < SHM_NODE_CHILDREN / 2 ? low : high;
+    return set_children(tx, at->word, 1, off);
+}
+
+static bool
+split_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at)
+{
+    struct shm_segment_sh *old = at->segment;
+    unsigned depth = old->depth + 1u;
+    xassert(depth <= 64);
+    struct shm_segment_sh *low = segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix);
+    struct shm_segment_sh *high =
+        low ? segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix | 1ull << (64 - depth)) : NULL;
+    if (!high)
+        return false;
+    segment_move(t, old, (struct shm_segment_sh *[2]){low, high});
+    uint64_t wl = segment_word(t, low), wh = segment_word(t, high);
+    bool ok = at->repeats == 1 ? split_below(tx, t, at, wl, wh)
+                               : set_children(tx, at->word, at->repeats / 2, wl) &&
+            set_children(tx, at->word + at->repeats / 2, at->repeats / 2, wh);
+    if (ok)
+        shm_tx_free(tx, shm_off_of(t->region, old));
+    return ok;
+}
+
+/* Makes room where an insert found none. */
+static bool
+grow_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at)
+{
+    for (unsigned i = 0; i < LADDER; i++)
+        if (ladder[i] > at->segment->buckets)
+            return resize_segment(tx, t, at, ladder[i]);
+    return split_segment(tx, t, at);
+}
+
+static bool
+first_segment(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
+{
+    struct shm_segment_sh *s = segment_new(tx, t, ladder[0], t->skip_bits, prefix_of(position, t->skip_bits));
+    return s && shm_tx_set64(tx, &t->sh->root, segment_word(t, s));
+}
+
+/* ---- the operations -------------------------------------------------------------------------------------------- */
+
+static void
+set_place(const struct shm_tree *t, struct shm_place *p, struct shm_segment_sh *s, struct shm_bucket_sh *b, unsigned i)
+{
+    *p = (struct shm_place){.segment = s, .slot = &b->slot[i], .clock = &b->clock[i],
+        .entry = shm_at(t->region, b->slot[i] << 16 >> 16)};
+}
+
+bool
+shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p)
+{
+    struct shm_segment_sh *s = find_spot(t, position).segment;
+    memset(p, 0, sizeof *p);
+    if (!s)
+        return false;
+    unsigned home = home_of(s, position), reach = s->bucket[home].reach;
+    for (unsigned d = 0; d <= reach; d++) {
+        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
+            if (slot >> 48 != (position & 0xFFFF) || !slot)
+                continue;
+            if (!shm_entry_key_equal(t->region, shm_at(t->region, slot << 16 >> 16), key, klen))
+                continue;
+            set_place(t, p, s, b, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tries to put the entry within the window behind its home. 1: done, 0: no room, -1: tx->want. */
+static int
+insert_near(struct shm_tx *tx, const struct shm_tree *t, struct shm_segment_sh *s, uint64_t position, shm_off entry,
+    struct shm_place *p)
+{
+    unsigned home = home_of(s, position), window = s->buckets < WINDOW ? s->buckets : WINDOW;
+    for (unsigned d = 0; d < window; d++) {
+        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            if (atomic_load_explicit(&b->slot[i], memory_order_relaxed))
+                continue;
+            uint16_t count = (uint16_t)(s->count + 1);
+            uint8_t reach = (uint8_t)d;
+            if (s->bucket[home].reach < reach && !shm_tx_write(tx, &s->bucket[home].reach, &reach, 1))
+                return -1;
+            atomic_store_explicit(&b->clock[i], 0, memory_order_relaxed);
+            if (!shm_tx_set64(tx, (uint64_t *)(void *)&b->slot[i], (position & 0xFFFF) << 48 | entry) ||
+                !shm_tx_write(tx, &s->count, &count, sizeof count))
+                return -1;
+            set_place(t, p, s, b, i);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+bool
+shm_table_insert(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, shm_off entry, struct shm_place *p)
+{
+    if (t->sh->root == 0 && !first_segment(tx, t, position))
+        return false;
+    for (;;) { /* each turn doubles the resolution at this position: at most 64 + LADDER turns */
+        struct spot at = find_spot(t, position);
+        int done = insert_near(tx, t, at.segment, position, entry, p);
+        if (done < 0 || (done == 0 && !grow_segment(tx, t, &at)))
+            return false;
+        if (done > 0)
+            break;
+    }
+    return shm_tx_set64(tx, &t->sh->count, t->sh->count + 1) && shm_table_note_expiry(tx, p, shm_entry_expiry(p->entry));
+}
+
+bool
+shm_table_replace(struct shm_tx *tx, struct shm_place *p, shm_off entry)
+{
+    uint64_t slot = atomic_load_explicit(p->slot, memory_order_relaxed);
+    if (!shm_tx_set64(tx, (uint64_t *)(void *)p->slot, (slot & 0xFFFFull << 48) | entry))
+        return false;
+    p->entry = shm_at(tx->region, entry);
+    return shm_table_note_expiry(tx, p, shm_entry_expiry(p->entry));
+}
+
+/* An emptied tree goes to the reclaim list whole; a segment that is mostly empty is built smaller. */
+static bool
+shrink(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
+{
+    if (t->sh->count == 0) {
+        shm_off root = t->sh->root & ~1ull;
+        return shm_tx_set64(tx, &t->sh->root, 0) && shm_reclaim_push(tx, t->shard, root);
+    }
+    struct spot at = find_spot(t, position);
+    if (at.segment->buckets == 1 || at.segment->count * 4u > at.segment->buckets * SHM_BUCKET_SLOTS)
+        return true;
+    unsigned buckets = ladder_for(at.segment->count);
+    return buckets >= at.segment->buckets || resize_segment(tx, t, &at, buckets);
+}
+
+bool
+shm_table_remove(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, struct shm_place *p)
+{
+    uint16_t count = (uint16_t)(p->segment->count - 1);
+    xassert(p->segment->count > 0 && t->sh->count > 0);
+    if (!shm_tx_set64(tx, (uint64_t *)(void *)p->slot, 0) || !shm_tx_write(tx, &p->segment->count, &count, sizeof count) ||
+        !shm_tx_set64(tx, &t->sh->count, t->sh->count - 1))
+        return false;
+    memset(p, 0, sizeof *p);
+    return shrink(tx, t, position);
+}
+
+bool
+shm_table_note_expiry(struct shm_tx *tx, struct shm_place *p, int64_t when_ms)
+{
+    if (when_ms < 0 || p->segment->min_expiry <= when_ms)
+        return true;
+    return shm_tx_write(tx, &p->segment->min_expiry, &when_ms, sizeof when_ms);
+}
+
+/* ---- walking ------------------------------------------------------------------------------------------------------ */
+
+/* The first position behind a segment or, for an empty tree, behind the tree. */
+static uint64_t
+end_of(uint64_t prefix, unsigned depth)
+{
+    return depth ? prefix + (1ull << (64 - depth)) : 0;
+}
+
+static bool
+in_tree(const struct shm_tree *t, uint64_t from, uint64_t cursor)
+{
+    return cursor != 0 && prefix_of(cursor, t->skip_bits) == prefix_of(from, t->skip_bits);
+}
+
+bool
+shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void *arg)
+{
+    uint64_t from = *cursor;
+    struct shm_segment_sh *s = find_spot(t, from).segment;
+    if (!s) {
+        *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
+        return false;
+    }
+    unsigned home = home_of(s, from), reach = s->bucket[home].reach;
+    for (unsigned d = 0; d <= reach; d++) {
+        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+            struct shm_place p;
+            if (!b->slot[i])
+                continue;
+            set_place(t, &p, s, b, i);
+            uint64_t position = t->position_of(t->region, p.entry);
+            if (position >= from && home_of(s, position) == home)
+                fn(arg, position, &p);
+        }
+    }
+    /* the smallest rest that scales to the next bucket */
+    uint64_t rest = home + 1u < s->buckets ? ((((uint64_t)home + 1) << 32) + s->buckets - 1) / s->buckets << 32 : 0;
+    *cursor = rest ? s->prefix | (s->depth < 64 ? rest >> s->depth : 0) : end_of(s->prefix, s->depth);
+    return in_tree(t, from, *cursor);
+}
+
+bool
+shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, void *arg)
+{
+    uint64_t from = *cursor;
+    struct shm_segment_sh *s = find_spot(t, from).segment;
+    if (!s) {
+        *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
+        return false;
+    }
+    fn(arg, s);
+    *cursor = end_of(s->prefix, s->depth);
+    return in_tree(t, from, *cursor);
+}
+
+bool
+shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p)
+{
+    uint64_t first = (uint64_t)t->shard << 1 << (63 - t->skip_bits);
+    uint64_t position = t->skip_bits ? first | random[0] >> t->skip_bits : random[0];
+    if (t->sh->count == 0)
+        return false;
+    struct shm_segment_sh *s = find_spot(t, position).segment;
+    while (s->count == 0) { /* ends: the tree has an entry, and the walk wraps to its front */
+        uint64_t next = end_of(s->prefix, s->depth);
+        position = in_tree(t, position, next) ? next : prefix_of(position, t->skip_bits);
+        s = find_spot(t, position).segment;
+    }
+    unsigned nth = (unsigned)(random[1] % s->count);
+    for (unsigned b = 0; b < s->buckets; b++)
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++)
+            if (s->bucket[b].slot[i] && nth-- == 0) {
+                set_place(t, p, s, &s->bucket[b], i);
+                return true;
+            }
+    never_reached("a segment's count is the number of its slots in use");
+}
+
+/* ---- prefetching, without any lock: what is followed is checked against the committed region --------------------- */
+
+static const void *
+peek(const struct shm_region *r, uint64_t off, size_t bytes)
+{
+    uint64_t end = r->header->off_extents + atomic_load_explicit(&r->header->committed_extents, memory_order_relaxed) * SHM_EXTENT_BYTES;
+    return off >= r->header->off_extents && off < end && bytes <= end - off ? r->base + off : NULL;
+}
+
+static const struct shm_bucket_sh *
+peek_bucket(const struct shm_tree *t, uint64_t position)
+{
+    uint64_t word = *(volatile uint64_t *)&t->sh->root;
+    for (unsigned level = t->skip_bits; word && !(word & 1); level += SHM_NODE_BITS) {
+        const struct shm_node_sh *node = peek(t->region, word, sizeof *node);
+        if (!node || level + SHM_NODE_BITS > 64)
+            return NULL;
+        word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
+    }
+    const struct shm_segment_sh *s = word ? peek(t->region, word & ~1ull, SHM_SPAN_BYTES / 8) : NULL;
+    if (!s || s->buckets == 0 || s->buckets > SHM_SEGMENT_BUCKETS_MAX || s->depth > 63)
+        return NULL;
+    return &s->bucket[home_of(s, position)];
+}
+
+void
+shm_table_prefetch(const struct shm_tree *t, uint64_t position, int stage)
+{
+    const struct shm_bucket_sh *b = peek_bucket(t, position);
+    if (!b)
+        return;
+    if (stage == 0) {
+        __builtin_prefetch(b);
+        return;
+    }
+    for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+        uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
+        if (slot && slot >> 48 == (position & 0xFFFF)) {
+            const char *e = t->region->base + (slot << 16 >> 16);
+            __builtin_prefetch(e);
+            __builtin_prefetch(e + 64);
+        }
+    }
+}

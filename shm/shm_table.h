@@ -1,0 +1,111 @@
+/* shm_table.h - the hash-ordered index: keys of a (shard, database), fields of a large hash, members of later types.
+ *
+ * Every entry has a 64-bit position; the index keeps entries in the order of positions (leading bits first), so that
+ * SCAN's cursor and a snapshot's place are prefixes of it and growth moves nothing past them.
+ *
+ *   root -> node of 64 children -> ... -> segment: header line + up to 63 buckets of one cache line
+ *   bucket: six slots of (16-bit tag, 48-bit offset), six 16-bit access clocks, displacement
+ *
+ * A node takes 6 bits of the position. A segment covers the positions with its prefix, 1 to 64 neighbouring children of
+ * a node; its bucket is the rest of the position scaled to the bucket count, so the count need not be a power of two.
+ * A full segment first grows (a ladder of sizes), then splits in two: at most ~380 entries are moved by any command.
+ *
+ * Locks: changes need the shard's lock and a transaction. Lookups need the lock, or the sequence checks of shm_read.h.
+ */
+#ifndef KVSTASH_SHM_TABLE_H
+#define KVSTASH_SHM_TABLE_H
+
+#include "shm/shm_entry.h"
+#include "shm/shm_reclaim.h"
+#include "shm/shm_tx.h"
+
+#define SHM_BUCKET_SLOTS 6u
+#define SHM_SEGMENT_BUCKETS_MAX 63u
+#define SHM_NODE_CHILDREN 64u
+#define SHM_NODE_BITS 6u
+#define SHM_NEVER INT64_MAX
+
+struct shm_bucket_sh {
+    _Atomic uint64_t slot[SHM_BUCKET_SLOTS];  /* T: tag << 48 | offset; 0 = empty */
+    _Atomic uint16_t clock[SHM_BUCKET_SLOTS]; /* S: access clock, written by any reader, relaxed */
+    uint8_t reach;                            /* T: entries at home here lie at most this many buckets on */
+    uint8_t unused[3];
+};
+_Static_assert(sizeof(struct shm_bucket_sh) == 64, "one cache line");
+
+struct shm_segment_sh {
+    uint32_t magic;      /* SHM_SEGMENT_MAGIC */
+    uint8_t depth;       /* leading position bits (counted from bit 63) that all entries share */
+    uint8_t buckets;     /* 1 .. 63 */
+    uint16_t count;      /* T: entries */
+    uint64_t prefix;     /* those bits, left-aligned */
+    uint64_t next_reclaim; /* T: used once the tree is detached */
+    int64_t min_expiry;  /* T: no entry here expires before this time in ms; SHM_NEVER = none expires */
+    uint64_t unused[4];  /* stays free: a late reader may store clocks here */
+    struct shm_bucket_sh bucket[];
+};
+_Static_assert(sizeof(struct shm_segment_sh) == 64, "one cache line");
+
+struct shm_node_sh {
+    uint32_t magic;        /* SHM_NODE_MAGIC */
+    uint32_t level;        /* position bits in front of this node's 6 */
+    uint64_t unused;
+    uint64_t next_reclaim; /* T: used once the tree is detached */
+    _Atomic uint64_t child[SHM_NODE_CHILDREN]; /* T: offset of a node, or offset|1 of a segment; never 0 */
+};
+
+/* Where an entry stands in its tree; valid while the lock is held and the tree unchanged. */
+struct shm_place {
+    struct shm_segment_sh *segment;
+    _Atomic uint64_t *slot;
+    _Atomic uint16_t *clock;
+    struct shm_entry_sh *entry;
+};
+
+/* The position of a key of the keyspace: key slot in the leading 14 bits. `cluster` takes it from CRC16 and hash tags. */
+uint64_t shm_table_position(const struct shm_region *r, const char *key, size_t klen, bool cluster);
+/* The position of a field or member. */
+uint64_t shm_table_field_position(const struct shm_region *r, const char *field, size_t len);
+
+/* Recomputes the position of an entry from its key (needed when segments are rebuilt). */
+typedef uint64_t shm_position_fn(const struct shm_region *r, const struct shm_entry_sh *e);
+uint64_t shm_table_key_position(const struct shm_region *r, const struct shm_entry_sh *e);
+uint64_t shm_table_entry_field_position(const struct shm_region *r, const struct shm_entry_sh *e);
+
+/* A handle on one tree, made on the stack. */
+struct shm_tree {
+    struct shm_region *region;
+    struct shm_tree_sh *sh;
+    shm_position_fn *position_of;
+    unsigned shard;     /* whose blocks its nodes are */
+    unsigned skip_bits; /* leading bits that select the shard: keyspaces shard_bits, collections 0 */
+};
+struct shm_tree shm_tree_of_db(struct shm_region *r, unsigned shard, unsigned db);
+struct shm_tree shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh);
+
+/* Finds a key; false if absent. */
+bool shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p);
+/* Adds an entry whose key is absent; grows the tree in bounded steps. False: tx->want. */
+bool shm_table_insert(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, shm_off entry, struct shm_place *p);
+/* Puts another block in an entry's place (same key). The old block is not freed. */
+bool shm_table_replace(struct shm_tx *tx, struct shm_place *p, shm_off entry);
+/* Takes the entry out; shrinks the tree in bounded steps. The block is not freed. False: undo log full. */
+bool shm_table_remove(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, struct shm_place *p);
+/* Lowers the segment's earliest expiry. */
+bool shm_table_note_expiry(struct shm_tx *tx, struct shm_place *p, int64_t when_ms);
+
+/* Calls fn for every entry at positions >= *cursor of the bucket group at the cursor, then moves *cursor to the next
+ * group's first position. Returns false when the tree's last group is done (*cursor is then the first position behind
+ * the tree, 0 if that wraps). fn must not change the tree. Needs the lock. */
+typedef void shm_scan_fn(void *arg, uint64_t position, struct shm_place *p);
+bool shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void *arg);
+/* The same by whole segments, for the expiry sweep and long walks. fn is called once with each segment. */
+typedef void shm_segment_fn(void *arg, struct shm_segment_sh *s);
+bool shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, void *arg);
+/* A random entry; false if the tree is empty. `random` is 128 bits of randomness. */
+bool shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p);
+
+/* Prefetches what a lookup of the position will read: stage 0 the bucket line, stage 1 the entry. */
+void shm_table_prefetch(const struct shm_tree *t, uint64_t position, int stage);
+
+#endif

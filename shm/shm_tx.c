@@ -1,0 +1,617 @@
+/* shm_tx.c - begin, enter, note, commit, abort (see shm_tx.h for the contract; shm_alloc.c has the blocks).
+ *
+ * The order of stores is the protocol, and each fence below keeps the compiler to it: a process that is killed has done
+ * all stores of its past and none of its future, so program order is what recovery sees.
+ *
+ *   1 begin   clear held, ticket, logged, lists; floor = none; commit_pos = head + 1; state = ACTIVE
+ *   2 enter   lock, held bit, sequence odd
+ *   3 note    undo record, then its count, then (the caller) the word
+ *   4 commit  floor = counter; draw the ticket; write the record; ring head  <- the commit point of logged ones
+ *   5         state = COMMITTED  <- the commit point of the others; redo; IDLE
+ *   6 leave   all sequences even, then all unlocks
+ *
+ * Process: every process with a journal. Locks: takes ascending, drops all at the end. Crash: see shm_recover.c.
+ * Fails: want of memory or ring space is told in tx->want; broken order of locks is an assert.
+ */
+#include "shm/shm_tx.h"
+
+#include <stdlib.h>
+
+#include "shm/shm_alloc.h"
+#include "shm/shm_crash.h"
+#include "shm/shm_lock.h"
+#include "shm/shm_recover.h"
+#include "shm/shm_ring.h"
+#include "shm/shm_span.h"
+
+#define NOTE_MAX 4096u     /* bytes per undo record */
+#define CHAIN_KEPT 1u      /* chained spans kept for the next transaction */
+
+/* The compiler may not move stores across; the processor need not be told (see the file head). */
+#define ORDER() atomic_signal_fence(memory_order_seq_cst)
+
+/* ---- open, close ------------------------------------------------------------------------------------ */
+
+bool
+shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot)
+{
+    xassert(slot < r->nslots);
+    memset(tx, 0, sizeof *tx);
+    tx->region = r;
+    tx->slot = slot;
+    tx->journal = shm_region_journal(r, slot);
+    tx->generation = atomic_load(&r->slots[slot].generation);
+    tx->held_high = SHM_HELD_WORDS;
+    tx->rover = slot * 7; /* neighbours start their searches apart */
+    tx->used_delta = calloc(r->nshards, sizeof *tx->used_delta);
+    if (!tx->used_delta)
+        return false;
+    xassert(atomic_load(&tx->journal->state) == SHM_JOURNAL_IDLE);
+    for (unsigned i = 0; i < SHM_CHAIN_MAX; i++) {
+        atomic_store(&tx->journal->undo_chain[i], 0);
+        atomic_store(&tx->journal->redo_chain[i], 0);
+    }
+    return true;
+}
+
+static void
+chain_trim(struct shm_tx *tx, _Atomic uint64_t *chain, unsigned *have, unsigned keep)
+{
+    while (*have > keep) {
+        unsigned i = --*have;
+        uint64_t span = shm_span_of(tx->region, atomic_load(&chain[i]));
+        atomic_store(&chain[i], 0);
+        shm_span_unclaim(tx->region, span, atomic_load(&tx->region->span_words[span]));
+    }
+}
+
+void
+shm_tx_close(struct shm_tx *tx)
+{
+    xassert(!tx->active && !tx->reading);
+    chain_trim(tx, tx->journal->undo_chain, &tx->undo_spans, 0);
+    chain_trim(tx, tx->journal->redo_chain, &tx->redo_spans, 0);
+    free(tx->freed);
+    free(tx->claims);
+    free(tx->emptied);
+    free(tx->record);
+    free(tx->used_delta);
+    memset(tx, 0, sizeof *tx);
+}
+
+/* ---- begin and enter ---------------------------------------------------------------------------------- */
+
+static bool
+ring_has_room(const struct shm_tx *tx)
+{
+    const struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    return head - atomic_load_explicit(&ring->tail, memory_order_acquire) < SHM_RING_SLOTS;
+}
+
+bool
+shm_tx_begin(struct shm_tx *tx)
+{
+    struct shm_journal_sh *j = tx->journal;
+    xassert(!tx->active && !tx->reading);
+    tx->want = SHM_WANT_NOTHING;
+    bool logging = shm_ring_logging(tx->region);
+    if (logging && !ring_has_room(tx)) {
+        tx->want = SHM_WANT_RING;
+        return false;
+    }
+    for (unsigned i = 0; i < tx->held_high; i++)
+        atomic_store_explicit(&j->held[i], 0, memory_order_relaxed);
+    tx->held_high = 0;
+    atomic_store_explicit(&j->ticket, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->logged, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->undo_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->redo_count, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->floor, SHM_FLOOR_NONE, memory_order_relaxed);
+    /* the rings have memory only once the log was switched on; without, the position is never compared */
+    uint64_t head = logging ? atomic_load_explicit(&tx->region->rings[tx->slot].head, memory_order_relaxed) : 0;
+    atomic_store_explicit(&j->commit_pos, logging ? head + 1 : UINT64_MAX, memory_order_relaxed);
+    j->transactions++;
+    SHM_POINT();
+    atomic_store_explicit(&j->state, SHM_JOURNAL_ACTIVE, memory_order_release);
+    SHM_POINT();
+    tx->active = true;
+    tx->undo_end = 0;
+    tx->undo_room = SHM_UNDO_FIXED;
+    tx->nfreed = tx->nclaims = tx->nemptied = tx->nspills = 0;
+    tx->record_len = 0;
+    tx->record_effects = 0;
+    tx->log_failed = false;
+    return true;
+}
+
+static void
+remember_lock(struct shm_tx *tx, unsigned id)
+{
+    xassert(tx->nlocked == 0 || tx->locked[tx->nlocked - 1] < id); /* the rank */
+    tx->waits += shm_lock_take(tx->region, tx->slot, id);
+    tx->locked[tx->nlocked++] = (uint16_t)id;
+    tx->locked_bits[id / 64] |= 1ull << (id % 64);
+}
+
+void
+shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n)
+{
+    struct shm_journal_sh *j = tx->journal;
+    xassert(tx->active);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned id = ids[i], word = id / 64;
+        remember_lock(tx, id);
+        SHM_POINT();
+        atomic_store_explicit(&j->held[word], tx->locked_bits[word], memory_order_relaxed);
+        if (tx->held_high <= word)
+            tx->held_high = word + 1;
+        ORDER();
+        SHM_POINT();
+        _Atomic uint64_t *seq = shm_lock_seq(tx->region, id);
+        atomic_store_explicit(seq, atomic_load_explicit(seq, memory_order_relaxed) | 1, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release); /* odd before any change; pairs with shm_read's acquire fences */
+        SHM_POINT();
+    }
+}
+
+void
+shm_tx_enter_all(struct shm_tx *tx)
+{
+    for (unsigned id = 0; id < tx->region->nshards; id++)
+        shm_tx_enter(tx, &(uint16_t){(uint16_t)id}, 1);
+}
+
+void
+shm_tx_enter_read(struct shm_tx *tx, const uint16_t *ids, unsigned n)
+{
+    xassert(!tx->active);
+    tx->want = SHM_WANT_NOTHING;
+    tx->reading = true;
+    for (unsigned i = 0; i < n; i++)
+        remember_lock(tx, ids[i]);
+}
+
+static void
+drop_all(struct shm_tx *tx)
+{
+    for (unsigned i = 0; i < tx->nlocked; i++) {
+        unsigned id = tx->locked[i];
+        tx->locked_bits[id / 64] &= ~(1ull << (id % 64));
+        shm_lock_drop(tx->region, id);
+        SHM_POINT();
+    }
+    tx->nlocked = 0;
+}
+
+void
+shm_tx_leave_read(struct shm_tx *tx)
+{
+    xassert(tx->reading);
+    drop_all(tx);
+    tx->reading = false;
+}
+
+/* ---- noting and changing ------------------------------------------------------------------------------- */
+
+#ifdef KVSTASH_DEBUG
+/* Does p lie in a T structure whose lock is held (or in a span that this transaction claimed)? */
+static bool
+may_change(const struct shm_tx *tx, const void *p)
+{
+    const struct shm_region *r = tx->region;
+    const struct shm_header_sh *h = r->header;
+    shm_off off = shm_off_of(r, p);
+    if (off >= h->off_shards && off < h->off_dbroots)
+        return shm_tx_holds(tx, (unsigned)((off - h->off_shards) / sizeof(struct shm_shard_sh)));
+    if (off >= h->off_dbroots && off < h->off_registries)
+        return shm_tx_holds(tx, (unsigned)((off - h->off_dbroots) / sizeof(struct shm_dbroot_sh) / r->databases));
+    if (off >= h->off_keyslots && off < h->off_slots)
+        return shm_tx_holds(tx, (unsigned)((off - h->off_keyslots) / 4 * r->nshards / SHM_KEYSLOTS));
+    if (off >= h->off_shared && off < h->off_extent_hints)
+        return tx->nlocked && tx->locked[tx->nlocked - 1] >= r->nshards; /* some registry's */
+    if (off < h->off_span_metas || off >= r->bytes)
+        return false;
+    uint64_t span = off < h->off_extents ? (off - h->off_span_metas) / sizeof(struct shm_span_meta_sh) : shm_span_of(r, off);
+    uint64_t word = atomic_load(&r->span_words[span]);
+    if (shm_span_word_state(word) == SHM_SPAN_CLAIMED)
+        return shm_span_word_owner(word) == tx->slot;
+    return shm_span_word_state(word) == SHM_SPAN_USED && shm_tx_holds(tx, shm_span_word_owner(word));
+}
+#endif
+
+/* Makes the next piece of the undo log the current one: a filler to the end of this piece, then a chained span. */
+static bool
+undo_next_piece(struct shm_tx *tx)
+{
+    uint64_t left = tx->undo_room - tx->undo_end;
+    unsigned link = (unsigned)((tx->undo_room - SHM_UNDO_FIXED) / SHM_SPAN_BYTES);
+    if (link >= SHM_CHAIN_MAX) {
+        tx->want = SHM_WANT_LIMIT;
+        return false;
+    }
+    if (link >= tx->undo_spans) {
+        uint64_t word, span = shm_span_claim(tx->region, tx->slot, &tx->rover, &word);
+        if (span == UINT64_MAX) {
+            tx->want = shm_alloc_want(tx->region);
+            return false;
+        }
+        atomic_store(&tx->journal->undo_chain[link], shm_span_off(tx->region, span));
+        tx->undo_spans = link + 1;
+    }
+    if (left) {
+        uint64_t filler = shm_undo_header(0, left - 8);
+        memcpy(shm_recover_undo_at(tx->region, tx->journal, tx->undo_room - 8), &filler, 8);
+    }
+    tx->undo_end = tx->undo_room;
+    tx->undo_room += SHM_SPAN_BYTES;
+    return true;
+}
+
+/* One undo record of at most NOTE_MAX bytes. */
+static bool
+note_piece(struct shm_tx *tx, char *p, size_t n)
+{
+    uint64_t padded = (n + 7) / 8 * 8, header = shm_undo_header(shm_off_of(tx->region, p), n);
+#ifdef KVSTASH_DEBUG
+    xassert(may_change(tx, p) && may_change(tx, p + n - 1));
+#endif
+    if (tx->undo_end + padded + 8 > tx->undo_room && !undo_next_piece(tx))
+        return false;
+    char *to = shm_recover_undo_at(tx->region, tx->journal, tx->undo_end);
+    SHM_POINT();
+    memcpy(to, p, n);
+    memcpy(to + padded, &header, 8);
+    tx->undo_end += padded + 8;
+    ORDER();
+    SHM_POINT();
+    atomic_store_explicit(&tx->journal->undo_bytes, tx->undo_end, memory_order_relaxed);
+    ORDER();
+    SHM_POINT();
+    return true;
+}
+
+bool
+shm_tx_note(struct shm_tx *tx, void *p, size_t n)
+{
+    char *at = p;
+    xassert(tx->active);
+    while (n > 0) {
+        size_t k = n < NOTE_MAX ? n : NOTE_MAX;
+        if (!note_piece(tx, at, k))
+            return false;
+        at += k;
+        n -= k;
+    }
+    return true;
+}
+
+bool
+shm_tx_set64(struct shm_tx *tx, uint64_t *p, uint64_t v)
+{
+    if (!note_piece(tx, (char *)p, sizeof *p))
+        return false;
+    *(volatile uint64_t *)p = v;
+    SHM_POINT();
+    return true;
+}
+
+bool
+shm_tx_set32(struct shm_tx *tx, uint32_t *p, uint32_t v)
+{
+    if (!note_piece(tx, (char *)p, sizeof *p))
+        return false;
+    *(volatile uint32_t *)p = v;
+    SHM_POINT();
+    return true;
+}
+
+bool
+shm_tx_write(struct shm_tx *tx, void *p, const void *bytes, size_t n)
+{
+    if (!shm_tx_note(tx, p, n))
+        return false;
+    memcpy(p, bytes, n);
+    SHM_POINT();
+    return true;
+}
+
+/* ---- savepoints and abort -------------------------------------------------------------------------------- */
+
+static void
+release_claims(struct shm_tx *tx, size_t keep)
+{
+    while (tx->nclaims > keep) {
+        const struct shm_claim *c = &tx->claims[--tx->nclaims];
+        shm_span_unclaim(tx->region, c->span, c->word);
+    }
+}
+
+void
+shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp)
+{
+    xassert(tx->active);
+    *sp = (struct shm_savepoint){.undo_end = tx->undo_end, .undo_room = tx->undo_room, .nfreed = tx->nfreed,
+        .nclaims = tx->nclaims, .record_len = tx->record_len, .record_effects = tx->record_effects};
+    for (unsigned i = 0; i < tx->nlocked; i++)
+        if (tx->locked[i] < tx->region->nshards)
+            sp->used_delta[i] = tx->used_delta[tx->locked[i]];
+}
+
+void
+shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp)
+{
+    xassert(tx->active && tx->undo_end >= sp->undo_end);
+    shm_recover_undo(tx->region, tx->journal, tx->undo_end, sp->undo_end);
+    tx->undo_end = sp->undo_end;
+    tx->undo_room = sp->undo_room;
+    ORDER();
+    atomic_store_explicit(&tx->journal->undo_bytes, tx->undo_end, memory_order_relaxed);
+    ORDER();
+    release_claims(tx, sp->nclaims);
+    tx->nfreed = sp->nfreed;
+    tx->record_len = sp->record_len;
+    tx->record_effects = sp->record_effects;
+    tx->want = SHM_WANT_NOTHING;
+    for (unsigned i = 0; i < tx->nlocked; i++)
+        if (tx->locked[i] < tx->region->nshards)
+            tx->used_delta[tx->locked[i]] = sp->used_delta[i];
+}
+
+/* Steps after IDLE: what recovery no longer looks at. */
+static void
+retire(struct shm_tx *tx)
+{
+    for (unsigned i = 0; i < tx->nlocked; i++) {
+        _Atomic uint64_t *seq = shm_lock_seq(tx->region, tx->locked[i]);
+        atomic_store_explicit(seq, (atomic_load_explicit(seq, memory_order_relaxed) | 1) + 1, memory_order_release);
+        SHM_POINT();
+        if (tx->locked[i] < tx->region->nshards)
+            tx->used_delta[tx->locked[i]] = 0;
+    }
+    drop_all(tx);
+    tx->active = false;
+    if (tx->undo_spans > CHAIN_KEPT)
+        chain_trim(tx, tx->journal->undo_chain, &tx->undo_spans, CHAIN_KEPT);
+    if (tx->redo_spans > CHAIN_KEPT)
+        chain_trim(tx, tx->journal->redo_chain, &tx->redo_spans, CHAIN_KEPT);
+}
+
+static void
+set_state(struct shm_tx *tx, enum shm_journal_state state)
+{
+    SHM_POINT();
+    atomic_store_explicit(&tx->journal->state, state, memory_order_release);
+    ORDER();
+    SHM_POINT();
+}
+
+void
+shm_tx_abort(struct shm_tx *tx)
+{
+    enum shm_want want = tx->want;
+    xassert(tx->active);
+    shm_recover_undo(tx->region, tx->journal, tx->undo_end, 0);
+    ORDER();
+    set_state(tx, SHM_JOURNAL_IDLE);
+    release_claims(tx, 0);
+    retire(tx);
+    tx->aborts++;
+    tx->want = want;
+}
+
+/* ---- commit ------------------------------------------------------------------------------------------------ */
+
+/* Adds a redo item; its memory is taken here, before the commit point. */
+static bool
+redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t to)
+{
+    if (*n >= SHM_REDO_FIXED) {
+        unsigned link = (unsigned)((*n - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN);
+        if (link >= SHM_CHAIN_MAX) {
+            tx->want = SHM_WANT_LIMIT;
+            return false;
+        }
+        if (link >= tx->redo_spans) {
+            uint64_t word, more = shm_span_claim(tx->region, tx->slot, &tx->rover, &word);
+            if (more == UINT64_MAX) {
+                tx->want = shm_alloc_want(tx->region);
+                return false;
+            }
+            atomic_store(&tx->journal->redo_chain[link], shm_span_off(tx->region, more));
+            tx->redo_spans = link + 1;
+        }
+    }
+    *shm_recover_redo_at(tx->region, tx->journal, *n) = (struct shm_redo_sh){.span = span, .from = from, .to = to};
+    ++*n;
+    return true;
+}
+
+/* Lists what must happen if and only if the transaction commits: claims become the shard's, emptied spans free. */
+static bool
+redo_prepare(struct shm_tx *tx)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < tx->nclaims; i++) {
+        const struct shm_claim *c = &tx->claims[i];
+        uint64_t to = shm_span_word(shm_span_word_generation(c->word) + 1, c->owner, c->class, SHM_SPAN_USED);
+        if (!redo_add(tx, &n, c->span, c->word, to))
+            return false;
+    }
+    for (size_t i = 0; i < tx->nemptied; i++) {
+        uint64_t word = atomic_load_explicit(&tx->region->span_words[tx->emptied[i]], memory_order_relaxed);
+        bool table = shm_span_word_class(word) >= SHM_CLASS_TABLE;
+        uint64_t to = shm_span_word(shm_span_word_generation(word) + 1, 0, 0, table ? SHM_SPAN_QUARANTINE : SHM_SPAN_FREE);
+        if (!redo_add(tx, &n, tx->emptied[i], word, to))
+            return false;
+    }
+    atomic_store_explicit(&tx->journal->redo_count, n, memory_order_release);
+    return true;
+}
+
+/* Copies a long record into claimed spans; chains them from *first. */
+static bool
+spill(struct shm_tx *tx, uint64_t *first)
+{
+    struct shm_region *r = tx->region;
+    const size_t room = SHM_SPAN_BYTES - SHM_SPILL_HEADER;
+    uint64_t next = 0;
+    size_t pieces = (tx->record_len + room - 1) / room;
+    for (size_t i = pieces; i-- > 0;) {
+        size_t at = i * room, n = tx->record_len - at < room ? tx->record_len - at : room;
+        uint64_t word, bytes = n, span = shm_span_claim(r, tx->slot, &tx->rover, &word);
+        if (span == UINT64_MAX) {
+            tx->want = shm_alloc_want(r);
+            return false;
+        }
+        if (!shm_alloc_claimed(tx, span, word, SHM_SPILL_OWNER, SHM_CLASS_WHOLE))
+            return false;
+        char *to = shm_at(r, shm_span_off(r, span));
+        memcpy(to, &next, 8);
+        memcpy(to + 8, &bytes, 8);
+        memcpy(to + SHM_SPILL_HEADER, tx->record + at, n);
+        next = shm_span_off(r, span);
+    }
+    *first = next;
+    return true;
+}
+
+static void
+write_record(struct shm_tx *tx, struct shm_record_sh *rec, uint64_t ticket, uint64_t spilled)
+{
+    rec->ticket = ticket;
+    rec->transaction = tx->journal->transactions;
+    rec->length = (uint32_t)tx->record_len;
+    rec->crc = 0;
+    rec->database = tx->record_database;
+    rec->flags = 0;
+    rec->effects = tx->record_effects;
+    rec->spill = spilled;
+    rec->trace = 0;
+    if (!spilled)
+        memcpy(rec->payload, tx->record, tx->record_len);
+}
+
+/* Draws the ticket and publishes the record: one store of the ring's head. */
+static void
+publish(struct shm_tx *tx, uint64_t spilled)
+{
+    struct shm_journal_sh *j = tx->journal;
+    struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    atomic_store_explicit(&j->commit_pos, head + 1, memory_order_relaxed);
+    atomic_store_explicit(&j->logged, 1, memory_order_release);
+    ORDER();
+    SHM_POINT();
+    /* seq_cst: the floor is seen before the draw; pairs with the reads of shm_ring_next */
+    atomic_store(&j->floor, atomic_load(&tx->region->header->ticket));
+    SHM_POINT();
+    uint64_t ticket = atomic_fetch_add(&tx->region->header->ticket, 1);
+    SHM_POINT();
+    atomic_store(&j->ticket, ticket);
+    SHM_POINT();
+    write_record(tx, &ring->record[head % SHM_RING_SLOTS], ticket, spilled);
+    SHM_POINT();
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release); /* the commit point */
+    ORDER();
+    SHM_POINT();
+    tx->last_ticket = ticket;
+    for (unsigned i = 0; i < tx->nlocked; i++)
+        if (tx->locked[i] < tx->region->nshards)
+            atomic_store_explicit(&tx->region->shards[tx->locked[i]].last_ticket, ticket, memory_order_release);
+}
+
+/* Everything that can still fail, before the commit point. */
+static bool
+prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
+{
+    if (tx->want != SHM_WANT_NOTHING)
+        return false;
+    if (log && tx->log_failed) {
+        tx->want = SHM_WANT_HEAP;
+        return false;
+    }
+    if (log && !ring_has_room(tx)) { /* the log was switched on after the begin */
+        tx->want = SHM_WANT_RING;
+        return false;
+    }
+    if (!shm_alloc_settle(tx))
+        return false;
+    if (log && tx->record_len > SHM_RECORD_INLINE && !spill(tx, spilled))
+        return false;
+    return redo_prepare(tx);
+}
+
+bool
+shm_tx_commit(struct shm_tx *tx)
+{
+    uint64_t spilled = 0;
+    xassert(tx->active);
+    bool log = tx->record_effects > 0 && shm_ring_logging(tx->region);
+    if (!prepare(tx, log, &spilled)) {
+        shm_tx_abort(tx);
+        return false;
+    }
+    tx->last_ticket = 0;
+    if (log)
+        publish(tx, spilled);
+    set_state(tx, SHM_JOURNAL_COMMITTED);
+    shm_recover_redo(tx->region, tx->journal);
+    set_state(tx, SHM_JOURNAL_IDLE);
+    tx->nclaims = 0;
+    retire(tx);
+    tx->commits++;
+    return true;
+}
+
+/* ---- effects --------------------------------------------------------------------------------------------------- */
+
+bool
+shm_tx_logging(const struct shm_tx *tx)
+{
+    return shm_ring_logging(tx->region);
+}
+
+static char *
+record_reserve(struct shm_tx *tx, size_t n)
+{
+    if (tx->record_len + n > tx->record_cap) {
+        size_t cap = tx->record_cap ? tx->record_cap * 2 : 512;
+        while (cap < tx->record_len + n)
+            cap *= 2;
+        char *more = realloc(tx->record, cap);
+        if (!more) {
+            tx->log_failed = true;
+            return NULL;
+        }
+        tx->record = more;
+        tx->record_cap = cap;
+    }
+    char *at = tx->record + tx->record_len;
+    tx->record_len += n;
+    return at;
+}
+
+void
+shm_tx_effect(struct shm_tx *tx, unsigned db, int argc, const struct shm_effect_arg *argv)
+{
+    if (!shm_tx_logging(tx))
+        return;
+    size_t bytes = 8;
+    for (int i = 0; i < argc; i++)
+        bytes += 4 + argv[i].len;
+    char *p = record_reserve(tx, bytes);
+    if (!p)
+        return;
+    uint32_t head[2] = {db, (uint32_t)argc};
+    memcpy(p, head, sizeof head);
+    p += sizeof head;
+    for (int i = 0; i < argc; i++) {
+        uint32_t len = (uint32_t)argv[i].len;
+        memcpy(p, &len, sizeof len);
+        memcpy(p + 4, argv[i].data, len);
+        p += 4 + len;
+    }
+    if (tx->record_effects++ == 0)
+        tx->record_database = (uint16_t)db;
+}

@@ -1,0 +1,148 @@
+/* test_shm_table.c - the index under growth and shrinking, reads without locks, memory that is short, the check itself. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fixture.h"
+#include "shm/shm_class.h"
+#include "shm/shm_read.h"
+#include "types/type_value.h"
+
+#define KEYS 30000
+
+static void
+put(struct fixture *f, const char *key, const char *value)
+{
+    uint16_t shard = fixture_shard(&f->region, key);
+    cr_assert(shm_tx_begin(&f->tx));
+    shm_tx_enter(&f->tx, &shard, 1);
+    cr_assert(fixture_put(&f->tx, key, value, value ? strlen(value) : 0));
+    cr_assert(shm_tx_commit(&f->tx));
+}
+
+static bool
+present(struct fixture *f, const char *key)
+{
+    struct shm_place p;
+    uint64_t position = shm_table_position(&f->region, key, strlen(key), false);
+    struct shm_tree t = shm_tree_of_db(&f->region, shm_region_shard(&f->region, position), 0);
+    uint64_t copy[1024];
+    bool found = shm_table_find(&t, position, key, strlen(key), &p);
+    enum shm_read_result read = shm_read_entry(&t, position, key, strlen(key), copy, sizeof copy, 5);
+    cr_assert_eq(read, found ? SHM_READ_COPIED : SHM_READ_ABSENT);
+    return found;
+}
+
+Test(class, sizes_fit)
+{
+    for (uint32_t n = 1; n <= SHM_BLOCK_MAX; n++) {
+        unsigned class = shm_class_of(n);
+        cr_assert(shm_class_size(class) >= n, "size %u in class %u of %u", n, class, shm_class_size(class));
+        cr_assert(class == 0 || shm_class_size(class - 1) < n);
+        cr_assert(shm_class_size(class) * shm_class_blocks(class) <= SHM_SPAN_BYTES);
+    }
+}
+
+Test(table, grows_and_shrinks, .timeout = 120)
+{
+    struct fixture f;
+    char key[32];
+    fixture_open(&f, 24);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key:%d", i);
+        put(&f, key, key);
+    }
+    fixture_check(&f);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key:%d", i);
+        cr_assert(present(&f, key));
+        if (i % 10)
+            put(&f, key, NULL);
+        cr_assert_eq(present(&f, key), i % 10 == 0);
+    }
+    fixture_check(&f);
+    fixture_clear(&f);
+    for (unsigned s = 0; s < f.region.nshards; s++)
+        cr_assert_eq(f.region.shards[s].used_bytes, 0, "everything was given back");
+    fixture_check(&f);
+    fixture_close(&f);
+}
+
+static void
+count_one(void *arg, uint64_t position, struct shm_place *p)
+{
+    (void)position;
+    (void)p;
+    ++*(unsigned *)arg;
+}
+
+Test(table, scan_sees_each_key_once_while_nothing_changes)
+{
+    struct fixture f;
+    char key[32];
+    unsigned seen = 0;
+    fixture_open(&f, 24);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        put(&f, key, "x");
+    }
+    for (unsigned shard = 0; shard < f.region.nshards; shard++) {
+        struct shm_tree t = shm_tree_of_db(&f.region, shard, 0);
+        uint64_t cursor = (uint64_t)shard << (64 - f.region.shard_bits);
+        while (shm_table_scan(&t, &cursor, count_one, &seen))
+            ;
+        cr_assert_eq(cursor, (uint64_t)(shard + 1) << (64 - f.region.shard_bits), "ends where the next shard begins");
+    }
+    cr_assert_eq(seen, 5000);
+    fixture_close(&f);
+}
+
+/* Every allocation of a long change fails in turn: the pool is exactly too small by one more span each time. */
+Test(alloc, short_memory_changes_nothing, .timeout = 120)
+{
+    static char big[1 << 20];
+    struct fixture f;
+    fixture_open(&f, 1);
+    put(&f, "a", "before");
+    uint64_t old = fixture_digest(&f.region);
+    unsigned failures = 0;
+    for (size_t n = 10000; n <= sizeof big * 2; n *= 2) {
+        size_t size = n < sizeof big ? n : sizeof big;
+        for (int round = 0; round < 4; round++) {
+            cr_assert(shm_tx_begin(&f.tx));
+            shm_tx_enter_all(&f.tx);
+            bool ok = fixture_put(&f.tx, "a", big, size) && fixture_hset(&f.tx, "a2", "f", big, size);
+            enum shm_want want = f.tx.want;
+            shm_tx_abort(&f.tx);
+            failures += !ok;
+            cr_assert(ok || want == SHM_WANT_LIMIT);
+            cr_assert_eq(fixture_digest(&f.region), old);
+            fixture_check(&f);
+        }
+    }
+    cr_assert(failures > 0, "the pool of 2 MiB was too small for some");
+    put(&f, "a", "after");
+    fixture_close(&f);
+}
+
+Test(check, finds_planted_faults)
+{
+    struct fixture f;
+    struct shm_check_result result;
+    fixture_open(&f, 8);
+    put(&f, "a", "1");
+    fixture_check(&f);
+    struct shm_shard_sh *s = &f.region.shards[fixture_shard(&f.region, "a")];
+    s->used_bytes += 8;
+    cr_assert_not(shm_check_region(&f.region, type_value_check, &result));
+    s->used_bytes -= 8;
+    struct shm_span_meta_sh *m = &f.region.span_metas[s->room[0] - 1];
+    m->bitmap[0] ^= 1ull << 5; /* a leaked block */
+    m->used++;
+    cr_assert_not(shm_check_region(&f.region, type_value_check, &result));
+    cr_assert(strstr(result.first, "nothing refers to it") != NULL, "%s", result.first);
+    m->bitmap[0] ^= 1ull << 5;
+    m->used--;
+    fixture_check(&f);
+    fixture_close(&f);
+}
