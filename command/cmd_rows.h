@@ -1,0 +1,17 @@
+/* cmd_rows.h - the command functions, one per row of the table (command_table.c). Contract: command/cmd.h. */
+#ifndef KVSTASH_COMMAND_CMD_ROWS_H
+#define KVSTASH_COMMAND_CMD_ROWS_H
+
+#include "command/command_row.h"
+
+command_fn cmd_set, cmd_get, cmd_getex, cmd_getdel, cmd_getset, cmd_setex, cmd_psetex, cmd_setnx,
+    cmd_mset, cmd_msetnx, cmd_mget, cmd_append, cmd_strlen, cmd_setrange, cmd_getrange, cmd_incr,
+    cmd_decr, cmd_incrby, cmd_decrby, cmd_incrbyfloat, cmd_lcs, cmd_del, cmd_exists, cmd_type,
+    cmd_expire, cmd_pexpire, cmd_expireat, cmd_pexpireat, cmd_ttl, cmd_pttl, cmd_expiretime, cmd_pexpiretime,
+    cmd_persist, cmd_dbsize, cmd_flushdb, cmd_flushall, cmd_scan, cmd_keys, cmd_hset, cmd_hmset,
+    cmd_hsetnx, cmd_hget, cmd_hmget, cmd_hdel, cmd_hlen, cmd_hstrlen, cmd_hexists, cmd_hgetall,
+    cmd_hkeys, cmd_hvals, cmd_hincrby, cmd_hincrbyfloat, cmd_ping, cmd_echo, cmd_select, cmd_hello,
+    cmd_quit, cmd_info, cmd_config, cmd_command, cmd_client, cmd_time, cmd_debug, cmd_object,
+    cmd_shutdown;
+
+#endif

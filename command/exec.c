@@ -1,0 +1,263 @@
+/* exec.c - from a parsed request to its reply (contract in exec.h).
+ *
+ * A command with keys runs in one of three ways: on a private copy of its key's entry without any lock (CMD_COPY_OK
+ * rows), under the locks of its shards for reading, or in a transaction. A transaction's reply stays in the buffer
+ * only if it committed.
+ *
+ * Process: workers. Locks: takes and drops the shards' locks. Crash: what was changed is the transaction's.
+ */
+#include "command/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/cmd.h"
+#include "command/command_table.h"
+#include "shm/shm_read.h"
+#include "types/type_string.h"
+
+#define UNKNOWN_ARGS_MAX 128
+
+static const char oom_text[] = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/* ---- refusals ----------------------------------------------------------------------------------------------- */
+
+static void
+unknown_command(struct resp_out *out, int argc, const struct resp_arg *argv)
+{
+    char args[UNKNOWN_ARGS_MAX + 8];
+    size_t n = 0;
+    for (int i = 1; i < argc && n < UNKNOWN_ARGS_MAX; i++) {
+        size_t room = UNKNOWN_ARGS_MAX - n, len = argv[i].len < room ? argv[i].len : room;
+        args[n++] = '\'';
+        memcpy(args + n, argv[i].data, len);
+        n += len;
+        args[n++] = '\'';
+        args[n++] = ' ';
+        if (n > UNKNOWN_ARGS_MAX)
+            break;
+    }
+    size_t len = argv[0].len < UNKNOWN_ARGS_MAX ? argv[0].len : UNKNOWN_ARGS_MAX;
+    resp_out_errorf(out, "ERR unknown command '%.*s', with args beginning with: %.*s", (int)len, argv[0].data, (int)n, args);
+}
+
+static bool
+refused(const struct command_row *row, int argc, const struct resp_arg *argv, struct resp_out *out)
+{
+    if (!row) {
+        unknown_command(out, argc, argv);
+        return true;
+    }
+    if (row->arity > 0 ? argc != row->arity : argc < -row->arity) {
+        resp_out_errorf(out, "ERR wrong number of arguments for '%s' command", row->name);
+        return true;
+    }
+    return false;
+}
+
+/* Is the memory in use above maxmemory? Summed only when there is a limit. */
+static bool
+over_limit(const struct shm_region *r)
+{
+    uint64_t limit = atomic_load_explicit(&r->header->maxmemory, memory_order_relaxed), used = 0;
+    if (limit == 0)
+        return false;
+    for (unsigned i = 0; i < r->nshards; i++)
+        used += *(volatile const uint64_t *)&r->shards[i].used_bytes;
+    return used > limit;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
+
+/* Fills c->keys from the row's positions. False: no private memory. */
+static bool
+find_keys(struct cmd *c)
+{
+    struct exec_state *x = &c->engine->exec;
+    int last = c->row->last < 0 ? c->argc + c->row->last : c->row->last;
+    unsigned n = 0;
+    if (last >= c->argc)
+        last = c->argc - 1;
+    if (c->row->first == 0 || last < c->row->first)
+        return true;
+    unsigned want = (unsigned)(last - c->row->first) / (unsigned)c->row->step + 1;
+    if (want > x->keys_cap) {
+        struct cmd_key *more = realloc(x->keys, want * sizeof *more);
+        if (!more)
+            return false;
+        x->keys = more;
+        x->keys_cap = want;
+    }
+    for (int i = c->row->first; i <= last; i += c->row->step) {
+        struct cmd_key *k = &x->keys[n++];
+        k->arg = (uint32_t)i;
+        k->position = shm_table_position(c->engine->region, c->argv[i].data, c->argv[i].len, c->engine->cluster);
+        k->shard = (uint16_t)shm_region_shard(c->engine->region, k->position);
+    }
+    c->keys = x->keys;
+    c->nkeys = n;
+    return true;
+}
+
+/* The shards of the keys, ascending, each once. */
+static unsigned
+shards_of(const struct cmd *c, uint16_t ids[SHM_SHARDS_MAX])
+{
+    uint64_t bits[SHM_SHARDS_MAX / 64] = {0};
+    unsigned n = 0;
+    if (c->nkeys == 1) {
+        ids[0] = c->keys[0].shard;
+        return 1;
+    }
+    for (unsigned i = 0; i < c->nkeys; i++)
+        bits[c->keys[i].shard / 64] |= 1ull << (c->keys[i].shard % 64);
+    for (unsigned w = 0; w < SHM_SHARDS_MAX / 64; w++)
+        for (uint64_t left = bits[w]; left; left &= left - 1)
+            ids[n++] = (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(left));
+    return n;
+}
+
+/* ---- the three ways ------------------------------------------------------------------------------------------- */
+
+/* Copies the key's entry out without a lock; false: take the lock. */
+static bool
+copy_out(struct cmd *c)
+{
+    struct engine *e = c->engine;
+    const struct resp_arg *key = &c->argv[c->keys[0].arg];
+    struct shm_tree t = shm_tree_of_db(e->region, c->keys[0].shard, c->db);
+    enum shm_read_result got =
+        shm_read_entry(&t, c->keys[0].position, key->data, key->len, e->read_block, sizeof e->read_block, e->exec.clock);
+    if (got == SHM_READ_RETRY)
+        return false;
+    const struct shm_entry_sh *entry = (const struct shm_entry_sh *)(const void *)e->read_block;
+    c->copy = CMD_COPY_ABSENT;
+    if (got == SHM_READ_ABSENT)
+        return true;
+    if (shm_entry_type(entry) == SHM_TYPE_STRING && type_string_needs_lock(entry)) {
+        c->copy = CMD_COPY_NONE;
+        return false;
+    }
+    if (!(entry->flags & SHM_ENTRY_EXPIRES) || cmd_now(c) <= shm_entry_expiry(entry))
+        c->copy = CMD_COPY_ENTRY;
+    return true;
+}
+
+static void
+run_reading(struct cmd *c)
+{
+    uint16_t ids[SHM_SHARDS_MAX];
+    if ((c->row->flags & CMD_COPY_OK) && copy_out(c)) {
+        c->row->run(c);
+        return;
+    }
+    shm_tx_enter_read(c->tx, ids, shards_of(c, ids));
+    c->row->run(c);
+    cmd_leave_read(c);
+}
+
+/* Ends the transaction that a command left open: committed, run again later, or refused. */
+static enum exec_result
+end_transaction(struct cmd *c, size_t mark)
+{
+    struct shm_tx *tx = c->tx;
+    bool ok = tx->want == SHM_WANT_NOTHING && !buf_failed(c->out->buf);
+    if (ok && c->dirty > 0 && !c->effect_given && shm_tx_logging(tx))
+        shm_tx_effect(tx, c->db, c->argc, (const struct shm_effect_arg *)(const void *)c->argv);
+    if (!tx->active)
+        ok = false;
+    else if (ok)
+        ok = shm_tx_commit(tx);
+    else
+        shm_tx_abort(tx);
+    if (ok)
+        return EXEC_DONE;
+    if (buf_failed(c->out->buf))
+        return EXEC_CLOSE;
+    buf_truncate(c->out->buf, mark);
+    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING)
+        return EXEC_AGAIN;
+    cmd_error(c, "%s", oom_text);
+    return EXEC_DONE;
+}
+_Static_assert(sizeof(struct shm_effect_arg) == sizeof(struct resp_arg), "an argument list is an effect's");
+
+static enum exec_result
+run_writing(struct cmd *c)
+{
+    uint16_t ids[SHM_SHARDS_MAX];
+    size_t mark = c->out->buf->len;
+    if (!shm_tx_begin(c->tx))
+        return EXEC_AGAIN;
+    shm_tx_enter(c->tx, ids, shards_of(c, ids));
+    c->row->run(c);
+    return end_transaction(c, mark);
+}
+
+static enum exec_result
+run_free(struct cmd *c)
+{
+    size_t mark = c->out->buf->len;
+    c->tx->want = SHM_WANT_NOTHING;
+    c->row->run(c);
+    if (c->tx->active || c->tx->want != SHM_WANT_NOTHING)
+        return end_transaction(c, mark);
+    return EXEC_DONE;
+}
+
+enum exec_result
+exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
+{
+    struct exec_state *x = &e->exec;
+    const struct command_row *row = NULL;
+    if (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv == argv)
+        row = x->ahead[x->ahead_next++].row;
+    if (!row)
+        row = command_find(argv[0].data, argv[0].len);
+    if (refused(row, argc, argv, out))
+        return EXEC_DONE;
+    if ((row->flags & CMD_DENYOOM) && over_limit(e->region)) {
+        resp_out_error(out, oom_text);
+        return EXEC_DONE;
+    }
+    struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
+    s->last_command = row->name;
+    if (!find_keys(&c)) {
+        resp_out_error(out, oom_text);
+        return EXEC_DONE;
+    }
+    enum exec_result result = EXEC_DONE;
+    if (c.nkeys == 0)
+        result = run_free(&c);
+    else if (row->flags & CMD_WRITE)
+        result = run_writing(&c);
+    else
+        run_reading(&c);
+    return buf_failed(out->buf) ? EXEC_CLOSE : result;
+}
+
+void
+exec_prefetch(struct engine *e, const struct session *s, const struct resp_request *reqs, int n)
+{
+    struct exec_state *x = &e->exec;
+    x->ahead_next = 0;
+    x->ahead_count = (unsigned)(n < EXEC_BATCH_MAX ? n : EXEC_BATCH_MAX);
+    for (int stage = 0; stage < 2 && n > 1; stage++) {
+        for (unsigned i = 0; i < x->ahead_count; i++) {
+            struct exec_ahead *a = &x->ahead[i];
+            if (stage == 0) {
+                a->argv = reqs[i].argv;
+                a->row = command_find(reqs[i].argv[0].data, reqs[i].argv[0].len);
+                a->position = 0;
+                if (a->row && a->row->first == 1 && reqs[i].argc > 1)
+                    a->position = shm_table_position(e->region, reqs[i].argv[1].data, reqs[i].argv[1].len, e->cluster);
+            }
+            if (!a->position)
+                continue;
+            struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, a->position), s->db);
+            shm_table_prefetch(&t, a->position, stage);
+        }
+    }
+    if (n <= 1)
+        x->ahead_count = 0;
+}
