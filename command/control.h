@@ -26,8 +26,10 @@ struct control_sh {
     int64_t started_ms;
     uint32_t port, workers;
     uint32_t max_clients, debug_allowed;
+    uint32_t timeout_s; /* close idle clients after; 0: never */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
+    _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
 };
 

@@ -38,4 +38,10 @@ struct engine {
     uint64_t read_block[1024];  /* room for one lock-free copy (8 KiB, aligned) */
 };
 
+/* Binds an engine to a slot that this process has taken. False if private memory is short. */
+bool engine_open(struct engine *e, struct shm_region *r, unsigned slot);
+void engine_close(struct engine *e);
+/* Adds what exec and keyspace counted since the last call to the slot's shared numbers. Once a loop turn. */
+void engine_publish(struct engine *e);
+
 #endif

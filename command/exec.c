@@ -222,6 +222,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     }
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     s->last_command = row->name;
+    x->commands++;
     if (!find_keys(&c)) {
         resp_out_error(out, oom_text);
         return EXEC_DONE;

@@ -24,10 +24,12 @@ struct exec_state {
     struct exec_ahead ahead[EXEC_BATCH_MAX];
     unsigned ahead_next, ahead_count;
     uint16_t clock;            /* access clock: seconds, cut to 16 bits */
+    uint64_t commands;         /* run and not yet added to the statistics */
     uint64_t hits, misses;     /* keyspace_hits, keyspace_misses not yet added to the statistics */
     uint64_t expired;          /* expired_keys likewise */
     struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
     unsigned keys_cap;
+    int64_t bulk_max;          /* proto-max-bulk-len */
     uint64_t ticks;            /* tick count when the last command ended; 0: none in this batch */
 };
 

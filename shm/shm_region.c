@@ -133,8 +133,8 @@ map(struct shm_region *r, struct shm_error *e)
     return true;
 }
 
-static void
-read_boot_id(char out[40])
+void
+shm_region_boot_id(char out[40])
 {
     memset(out, 0, 40);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -250,7 +250,7 @@ shm_region_create(struct shm_region *r, const struct shm_region_options *o, stru
     if (getrandom(&h.hash_seed, sizeof h.hash_seed, 0) != sizeof h.hash_seed ||
         getrandom(h.lineage, sizeof h.lineage, 0) != sizeof h.lineage)
         return fail(e, "no randomness from the kernel: %s", strerror(errno));
-    read_boot_id(h.boot_id);
+    shm_region_boot_id(h.boot_id);
     snprintf(r->path, sizeof r->path, "%s", o->path);
     r->bytes = h.bytes;
     if (!create_file(r, &h, e))

@@ -62,6 +62,8 @@ void shm_region_close(struct shm_region *r, bool unlink_file);
 /* After attach, with proof that nobody else is there and all journals recovered: initialises every
  * lock and makes every sequence even. O(shards + slots). */
 void shm_region_reset_locks(struct shm_region *r);
+/* This machine's boot id, zero-filled; a region of another boot is of no use. */
+void shm_region_boot_id(char out[40]);
 /* (Re)initialises one robust process-shared mutex in the region. */
 void shm_region_init_mutex(pthread_mutex_t *m);
 

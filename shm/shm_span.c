@@ -7,6 +7,10 @@
  */
 #include "shm/shm_span.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "shm/shm_crash.h"
 
 /* Keeps the hints after a span word went from one state to another. */
@@ -63,7 +67,8 @@ shm_span_claim(struct shm_region *r, unsigned slot, uint64_t *rover, uint64_t *w
             return s;
         }
     }
-    atomic_fetch_add_explicit(&r->header->commit_wanted, 1, memory_order_relaxed);
+    atomic_fetch_add(&r->header->commit_wanted, 1);
+    syscall(SYS_futex, &r->header->commit_wanted, FUTEX_WAKE, 1, NULL, NULL, 0); /* the housekeeper; rare */
     return UINT64_MAX;
 }
 

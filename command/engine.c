@@ -1,0 +1,43 @@
+/* engine.c - making and ending a process's engine (see engine.h). */
+#include "command/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/control.h"
+
+bool
+engine_open(struct engine *e, struct shm_region *r, unsigned slot)
+{
+    memset(e, 0, sizeof *e);
+    e->region = r;
+    e->slot = slot;
+    e->control = r->shared;
+    return shm_tx_open(&e->tx, r, slot);
+}
+
+void
+engine_close(struct engine *e)
+{
+    shm_tx_close(&e->tx);
+    free(e->exec.keys);
+}
+
+static void
+add(_Atomic uint64_t *to, uint64_t *from)
+{
+    if (*from == 0)
+        return;
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + *from, memory_order_relaxed);
+    *from = 0;
+}
+
+void
+engine_publish(struct engine *e)
+{
+    struct control_slot_sh *s = &e->control->slot[e->slot];
+    add(&s->commands, &e->exec.commands);
+    add(&s->hits, &e->exec.hits);
+    add(&s->misses, &e->exec.misses);
+    add(&s->expired, &e->exec.expired);
+}

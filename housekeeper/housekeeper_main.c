@@ -1,0 +1,133 @@
+/* housekeeper_main.c - the housekeeper's loop (see housekeeper_main.h).
+ *
+ * Each turn does a bounded piece of everything, then sleeps: not at all while memory is short, a little while things
+ * change, longer when idle. Who finds the pool empty wakes it through the futex word commit_wanted.
+ *
+ * Process: housekeeper, one. Locks: one shard at a time, in short transactions. Crash: each piece is a transaction or a
+ * compare-and-swap; its successor goes on from the region's state.
+ */
+#include "housekeeper/housekeeper_main.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command/control.h"
+#include "command/expire.h"
+#include "housekeeper/pool.h"
+#include "process/process.h"
+#include "shm/shm_epoch.h"
+#include "shm/shm_reclaim.h"
+#include "shm/shm_span.h"
+
+#define RECLAIM_BLOCKS 128u    /* freed in one transaction */
+#define RECLAIM_STEPS 64u      /* transactions a turn */
+#define EXPIRE_STEPS 64u       /* steps of the sweep a turn */
+#define AUDIT_SPANS 4096u      /* looked at in one turn */
+#define BUSY_SLEEP_NS 1000000
+#define IDLE_SLEEP_NS 50000000
+
+struct housekeeper {
+    struct engine engine;
+    struct pool pool;
+    struct expire_sweep sweep;
+    uint64_t audit;            /* next span to audit */
+    unsigned reclaim_shard;
+};
+
+static int64_t
+now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Frees a piece of one shard's list; true if more is left. */
+static bool
+reclaim_shard(struct housekeeper *k, uint16_t shard)
+{
+    struct shm_tx *tx = &k->engine.tx;
+    if (*(volatile uint64_t *)&k->engine.region->shards[shard].reclaim_head == 0 || !shm_tx_begin(tx))
+        return false;
+    shm_tx_enter(tx, &shard, 1);
+    bool more = shm_reclaim_step(tx, shard, RECLAIM_BLOCKS);
+    if (tx->want != SHM_WANT_NOTHING) {
+        shm_tx_abort(tx);
+        return true;
+    }
+    return shm_tx_commit(tx) && more;
+}
+
+static bool
+reclaim_turn(struct housekeeper *k)
+{
+    struct shm_region *r = k->engine.region;
+    bool more = false;
+    unsigned steps = 0;
+    for (unsigned i = 0; i < r->nshards && steps < RECLAIM_STEPS; i++) {
+        uint16_t shard = (uint16_t)((k->reclaim_shard + i) % r->nshards);
+        if (*(volatile uint64_t *)&r->shards[shard].reclaim_head == 0)
+            continue;
+        steps++;
+        more |= reclaim_shard(k, shard);
+    }
+    k->reclaim_shard = (k->reclaim_shard + 1) % r->nshards;
+    return more;
+}
+
+/* True if expired keys are left over. */
+static bool
+expire_turn(struct housekeeper *k)
+{
+    uint64_t passes = k->sweep.passes, found = 0;
+    if (atomic_load_explicit(&k->engine.control->active_expire_off, memory_order_relaxed))
+        return false;
+    for (unsigned i = 0; i < EXPIRE_STEPS; i++) {
+        found += keyspace_expire_step(&k->engine, &k->sweep);
+        if (k->sweep.passes != passes && found == 0)
+            return false;
+    }
+    return found > 0;
+}
+
+static void
+sleep_ns(struct shm_region *r, uint64_t seen, long ns)
+{
+    struct timespec t = {.tv_nsec = ns};
+    /* the low half of the counter is the futex word (little-endian) */
+    syscall(SYS_futex, &r->header->commit_wanted, FUTEX_WAIT, (uint32_t)seen, &t, NULL, 0);
+}
+
+static void
+turn(struct housekeeper *k)
+{
+    struct shm_region *r = k->engine.region;
+    uint64_t wanted = atomic_load(&r->header->commit_wanted);
+    struct shm_slot_sh *slot = &r->slots[k->engine.slot];
+    bool hungry = pool_step(&k->pool, now_ns());
+    bool busy = reclaim_turn(k) | expire_turn(k);
+    shm_span_audit(r, &k->audit, AUDIT_SPANS, shm_epoch_advance(r));
+    atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)now_ns(), memory_order_relaxed);
+    engine_publish(&k->engine);
+    if (!hungry)
+        sleep_ns(r, wanted, busy ? BUSY_SLEEP_NS : IDLE_SLEEP_NS);
+}
+
+bool
+housekeeper_main(const struct heritage *h, unsigned slot)
+{
+    static struct housekeeper k; /* the process's only one; too large for the stack */
+    if (!process_take(h, slot, SHM_PROC_HOUSEKEEPER))
+        return false;
+    if (!engine_open(&k.engine, h->region, slot))
+        never_reached("a new process has memory for its engine");
+    pool_init(&k.pool, h->region);
+    process_up(h, slot);
+    while (process_orders(h) == PROCESS_GO_ON)
+        turn(&k);
+    engine_close(&k.engine);
+    process_end(h, slot);
+}

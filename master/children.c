@@ -1,0 +1,290 @@
+/* children.c - fork, reap, watch, end (see children.h). */
+#include "master/children.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "housekeeper/housekeeper_main.h"
+#include "master/master_log.h"
+#include "process/process.h"
+#include "shm/shm_lock.h"
+#include "shm/shm_proc.h"
+#include "worker/worker_main.h"
+
+#define MS 1000000LL
+#define BACKOFF_MIN_NS (100 * MS)
+#define BACKOFF_MAX_NS (5000 * MS)
+#define DEATHS_A_SECOND 5      /* of each slot, answered at once */
+#define STANDBY_SLEEP_MS 500
+#define STUCK_NS (5000 * MS)   /* no progress for so long, and in the way */
+#define WATCH_LATE_NS (1000 * MS) /* the master itself was stopped or starved: judge nobody */
+
+static int64_t
+now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+/* ---- the child's life --------------------------------------------------------------------------------------------------- */
+
+static unsigned
+slots_in_use(const struct heritage *h)
+{
+    return h->workers + 1;
+}
+
+/* Becomes what the slot is for; returns if somebody else was faster. */
+static void
+fill_slot(const struct heritage *h, unsigned slot)
+{
+    if (slot < h->workers)
+        worker_main(h, slot);
+    else
+        housekeeper_main(h, slot);
+}
+
+static _Noreturn void
+child_main(const struct heritage *h)
+{
+    process_begin(h, "kvstash");
+    for (;;) {
+        int slot = shm_proc_wait_death(h->region, slots_in_use(h), STANDBY_SLEEP_MS);
+        if (slot >= 0)
+            fill_slot(h, (unsigned)slot);
+        if (process_orders(h) != PROCESS_GO_ON)
+            _exit(0);
+    }
+}
+
+/* ---- fork ------------------------------------------------------------------------------------------------------------------ */
+
+bool
+children_init(struct children *c, struct heritage *h)
+{
+    memset(c, 0, sizeof *c);
+    c->heritage = h;
+    c->wanted = slots_in_use(h) + 1;
+    c->backoff_ns = BACKOFF_MIN_NS;
+    c->looked_ns = now_ns();
+    c->served = mmap(NULL, CHILDREN_MAX * sizeof *c->served, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return c->served != MAP_FAILED;
+}
+
+static unsigned
+count(const struct children *c)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < CHILDREN_MAX; i++)
+        n += c->child[i].pid != 0;
+    return n;
+}
+
+/* False: the system has no process or descriptor for it now. */
+static bool
+spawn(struct children *c, unsigned place)
+{
+    int channel[2];
+    if (pipe2(channel, O_CLOEXEC) != 0)
+        return false;
+    fcntl(channel[0], F_SETFL, O_NONBLOCK);
+    atomic_store(&c->served[place], 0);
+    fflush(stdout); /* or buffered lines appear twice */
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (unsigned i = 0; i < CHILDREN_MAX; i++)
+            if (c->child[i].pid)
+                close(c->child[i].orders);
+        close(channel[1]);
+        c->heritage->orders = channel[0];
+        c->heritage->served = &c->served[place];
+        child_main(c->heritage);
+    }
+    close(channel[0]);
+    if (pid < 0) {
+        close(channel[1]);
+        return false;
+    }
+    c->child[place] = (struct child){.pid = pid, .orders = channel[1]};
+    return true;
+}
+
+void
+children_keep(struct children *c)
+{
+    unsigned have = count(c);
+    if (have >= c->wanted || now_ns() < c->not_before_ns)
+        return;
+    for (unsigned i = 0; i < CHILDREN_MAX && have < c->wanted; i++) {
+        if (c->child[i].pid)
+            continue;
+        if (!spawn(c, i)) {
+            log_warning("cannot start a process: %s; trying again", strerror(errno));
+            c->not_before_ns = now_ns() + BACKOFF_MAX_NS;
+            return;
+        }
+        have++;
+    }
+}
+
+/* ---- reap ------------------------------------------------------------------------------------------------------------------- */
+
+/* When may the next fork be, after a death? */
+static void
+back_off(struct children *c, bool served)
+{
+    int64_t now = now_ns();
+    if (now - c->window_ns > 1000 * MS) {
+        c->window_ns = now;
+        c->deaths = 0;
+    }
+    c->deaths++;
+    if (served) {
+        c->backoff_ns = BACKOFF_MIN_NS;
+        if (c->deaths > DEATHS_A_SECOND * c->wanted)
+            c->not_before_ns = c->window_ns + 1000 * MS;
+        return;
+    }
+    c->not_before_ns = now + c->backoff_ns;
+    c->backoff_ns = c->backoff_ns * 2 < BACKOFF_MAX_NS ? c->backoff_ns * 2 : BACKOFF_MAX_NS;
+}
+
+/* The slot whose last owner's id this is; -1: none (a standby's death, or an heir was faster). */
+static int
+slot_of(const struct children *c, pid_t pid)
+{
+    for (unsigned s = 0; s < slots_in_use(c->heritage); s++)
+        if (atomic_load(&c->heritage->region->slots[s].pid) == (uint32_t)pid)
+            return (int)s;
+    return -1;
+}
+
+static void
+log_death(const struct children *c, const siginfo_t *info)
+{
+    char words[SHM_PANIC_BYTES] = "";
+    int slot = slot_of(c, info->si_pid);
+    if (slot >= 0) {
+        memcpy(words, c->heritage->region->slots[slot].panic, sizeof words);
+        words[sizeof words - 1] = '\0';
+        for (char *p = words; *p; p++)
+            if (*p < ' ')
+                *p = ' ';
+    }
+    const char *how = info->si_code == CLD_EXITED ? "ended with status" : "was killed by signal";
+    log_warning("process %d %s %d%s%s", (int)info->si_pid, how, info->si_status, words[0] ? ": " : "", words);
+}
+
+void
+children_reap(struct children *c)
+{
+    siginfo_t info = {0};
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        /* before its thread id can be somebody else's */
+        shm_lock_sweep_dead(c->heritage->region, (uint32_t)info.si_pid);
+        for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+            if (c->child[i].pid != info.si_pid)
+                continue;
+            if (info.si_code != CLD_EXITED || info.si_status != 0)
+                log_death(c, &info);
+            back_off(c, atomic_load(&c->served[i]) != 0);
+            close(c->child[i].orders);
+            c->child[i].pid = 0;
+        }
+        waitpid(info.si_pid, NULL, 0);
+        info.si_pid = 0;
+    }
+}
+
+/* ---- watch ------------------------------------------------------------------------------------------------------------------- */
+
+static bool
+in_the_way(const struct shm_region *r, unsigned slot)
+{
+    uint32_t tid = atomic_load(&r->slots[slot].tid);
+    if (atomic_load(&shm_region_journal(r, slot)->state) != SHM_JOURNAL_IDLE)
+        return true;
+    for (unsigned id = 0; id < r->nshards + SHM_REGISTRIES; id++)
+        if (((uint32_t)shm_lock_mutex(r, id)->__data.__lock & FUTEX_TID_MASK) == tid)
+            return true;
+    return false;
+}
+
+void
+children_watch(struct children *c)
+{
+    struct shm_region *r = c->heritage->region;
+    int64_t now = now_ns();
+    bool late = now - c->looked_ns > WATCH_LATE_NS;
+    c->looked_ns = now;
+    for (unsigned s = 0; s < slots_in_use(c->heritage); s++) {
+        uint64_t progress = atomic_load(&r->slots[s].progress);
+        if (late || progress != c->progress[s] || !in_the_way(r, s)) {
+            c->progress[s] = progress;
+            c->progress_ns[s] = now;
+            continue;
+        }
+        if (now - c->progress_ns[s] < STUCK_NS)
+            continue;
+        pid_t pid = (pid_t)atomic_load(&r->slots[s].pid);
+        for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+            if (c->child[i].pid != pid || pid == 0)
+                continue;
+            log_warning("process %d holds up others and made no progress for %lld s: killed", (int)pid, STUCK_NS / (1000 * MS));
+            kill(pid, SIGKILL);
+            c->progress_ns[s] = now;
+            return; /* one at a time */
+        }
+    }
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------------- */
+
+static void
+order_drain(struct children *c)
+{
+    const char order = HERITAGE_ORDER_DRAIN;
+    for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+        if (!c->child[i].pid)
+            continue;
+        if (slot_of(c, c->child[i].pid) < 0) {
+            kill(c->child[i].pid, SIGKILL); /* a standby has nothing to finish */
+            continue;
+        }
+        ssize_t n = write(c->child[i].orders, &order, 1);
+        (void)n;
+    }
+}
+
+void
+children_end(struct children *c, unsigned timeout_ms)
+{
+    int64_t until = now_ns() + timeout_ms * MS;
+    order_drain(c);
+    while (count(c) > 0 && now_ns() < until) {
+        siginfo_t info = {0};
+        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
+            for (unsigned i = 0; i < CHILDREN_MAX; i++)
+                if (c->child[i].pid == info.si_pid)
+                    c->child[i].pid = 0;
+            info.si_pid = 0;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = MS}, NULL);
+    }
+    for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+        if (!c->child[i].pid)
+            continue;
+        log_warning("process %d did not end in time: killed", (int)c->child[i].pid);
+        kill(c->child[i].pid, SIGKILL);
+        waitpid(c->child[i].pid, NULL, 0);
+        c->child[i].pid = 0;
+    }
+}

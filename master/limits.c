@@ -1,0 +1,80 @@
+/* limits.c - the machine's limits (see limits.h). Sources: cgroups(7), proc(5). */
+#include "master/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define HEADROOM_MIN (128ull << 20)
+#define HEADROOM_SHARE 10 /* a tenth */
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The number in a file; UINT64_MAX if there is none ("max", or no such file). */
+static uint64_t
+read_number(const char *path)
+{
+    unsigned long long v;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return UINT64_MAX;
+    if (fscanf(f, "%llu", &v) != 1)
+        v = UINT64_MAX;
+    fclose(f);
+    return v;
+}
+
+/* The least limit of a group and its ancestors. group begins with '/'; it is cut up in place. */
+static uint64_t
+chain_limit(const char *mount, char *group, const char *file)
+{
+    char path[512];
+    uint64_t limit = UINT64_MAX;
+    for (;;) {
+        snprintf(path, sizeof path, "%s%s/%s", mount, group, file);
+        limit = least(limit, read_number(path));
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return limit;
+        *slash = '\0';
+    }
+}
+
+static uint64_t
+group_limit(void)
+{
+    char line[512];
+    uint64_t limit = UINT64_MAX;
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *names = strchr(line, ':'), *group = names ? strchr(names + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        if (strcmp(names, ":") == 0)
+            limit = least(limit, chain_limit("/sys/fs/cgroup", group, "memory.max"));
+        else if (strstr(names, "memory"))
+            limit = least(limit, chain_limit("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes"));
+    }
+    if (f)
+        fclose(f);
+    return limit;
+}
+
+uint64_t
+limits_region_bytes(const char *dir)
+{
+    struct statvfs v;
+    uint64_t limit = least((uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), group_limit());
+    uint64_t headroom = limit / HEADROOM_SHARE;
+    limit -= headroom > HEADROOM_MIN ? headroom : least(HEADROOM_MIN, limit);
+    if (statvfs(dir, &v) == 0)
+        limit = least(limit, (uint64_t)v.f_bavail * v.f_frsize);
+    return limit;
+}

@@ -1,0 +1,30 @@
+/* heritage.h - all that a child inherits from the master over fork; constant from then on.
+ *
+ * The master fills it before it forks; descriptors are the master's, so they outlive each child.
+ */
+#ifndef KVSTASH_PROCESS_HERITAGE_H
+#define KVSTASH_PROCESS_HERITAGE_H
+
+#include <sys/types.h>
+
+#include "shm/shm_region.h"
+
+#define HERITAGE_ADDRESSES_MAX 16
+
+struct heritage {
+    struct shm_region *region;
+    unsigned workers;          /* slots 0 .. workers-1 are workers', slot `workers` is the housekeeper's */
+    unsigned addresses;        /* addresses listened on */
+    int *listener;             /* [slot * addresses + address]: one SO_REUSEPORT socket per worker slot */
+    int unix_listener;         /* shared by all workers; -1: none */
+    int wake[SHM_SLOTS_MAX];   /* eventfd of each slot: written by who wants its owner to look at `wanted` */
+    int orders;                /* this child's end of its channel to the master: bytes are orders, end of file is
+                                  the master's death */
+    _Atomic uint32_t *served;  /* this child's word in a page of the master's: set once it serves */
+    pid_t master;
+};
+
+/* Orders of the master: one byte each. */
+#define HERITAGE_ORDER_DRAIN 'd'
+
+#endif

@@ -1,0 +1,108 @@
+/* accept.c - new connections (see accept.h). */
+#include "worker/accept.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "worker/conn.h"
+
+#define ACCEPTS_A_TURN 64 /* so that a flood of connections does not starve those that are open */
+
+static bool
+is_loopback(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
+    if (a->ss_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+    }
+    return a->ss_family == AF_UNIX;
+}
+
+/* The error is sent as far as the socket takes it; the client is not worth more. */
+static void
+refuse(int fd, const char *error)
+{
+    ssize_t n = send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)n;
+    close(fd);
+}
+
+/* Counts the client in; false if the server is full. Each worker counts its own, so two that accept the last place at
+ * the same time both refuse: the limit is never exceeded. */
+static bool
+take_place(struct worker *w)
+{
+    struct control_sh *control = w->engine.control;
+    _Atomic uint64_t *own = &control->slot[w->engine.slot].clients;
+    uint64_t all = 0;
+    atomic_store(own, atomic_load(own) + 1);
+    for (unsigned i = 0; i < w->heritage->workers; i++)
+        all += atomic_load(&control->slot[i].clients);
+    if (all <= control->max_clients)
+        return true;
+    atomic_store(own, atomic_load(own) - 1);
+    return false;
+}
+
+static void
+welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
+{
+    struct control_slot_sh *own = &w->engine.control->slot[w->engine.slot];
+    uint32_t flags = SESSION_AUTHENTICATED | (is_loopback(peer) ? SESSION_LOCAL : 0);
+    if (!take_place(w)) {
+        refuse(fd, "-ERR max number of clients reached\r\n");
+        return;
+    }
+    if (peer->ss_family == AF_UNIX)
+        flags |= SESSION_UNIX;
+    else
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    atomic_store(&own->connections, atomic_load(&own->connections) + 1);
+    conn_open(w, fd, flags);
+}
+
+static void
+on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t len = sizeof peer;
+        int fd = accept4(io->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return; /* nobody left, taken by another, or out of descriptors: the queue keeps them */
+        if (len == sizeof(sa_family_t))
+            peer.ss_family = AF_UNIX; /* an unnamed peer */
+        welcome(w, fd, &peer);
+    }
+}
+
+void
+accept_start(struct worker *w)
+{
+    const struct heritage *h = w->heritage;
+    for (unsigned i = 0; i < h->addresses; i++) {
+        ev_io_init(&w->listener[i], on_accept, h->listener[w->engine.slot * h->addresses + i], EV_READ);
+        ev_io_start(w->loop, &w->listener[i]);
+    }
+    if (h->unix_listener < 0)
+        return;
+    ev_io_init(&w->unix_listener, on_accept, h->unix_listener, EV_READ);
+    ev_io_start(w->loop, &w->unix_listener);
+}
+
+void
+accept_stop(struct worker *w)
+{
+    for (unsigned i = 0; i < w->heritage->addresses; i++)
+        ev_io_stop(w->loop, &w->listener[i]);
+    if (w->heritage->unix_listener >= 0)
+        ev_io_stop(w->loop, &w->unix_listener);
+}

@@ -1,0 +1,29 @@
+/* worker.h - what a worker's modules share: loop, engine, its connections. One thread; no locks. */
+#ifndef KVSTASH_WORKER_WORKER_H
+#define KVSTASH_WORKER_WORKER_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "command/control.h"
+#include "command/engine.h"
+#include "process/heritage.h"
+
+struct conn;
+
+struct worker {
+    const struct heritage *heritage;
+    struct ev_loop *loop;
+    struct engine engine;
+    struct conn *conns;        /* all connections, newest first */
+    struct conn *parked;       /* those whose next command waits for memory, newest first */
+    struct conn *sweep;        /* next connection that the cron looks at; NULL: begin again */
+    uint64_t private_bytes;    /* buffers of the connections the sweep has passed in this round */
+    bool draining;
+    ev_io listener[HERITAGE_ADDRESSES_MAX], unix_listener, orders, wake;
+    ev_timer cron, retry;
+    ev_prepare before_wait;
+    ev_check after_wait;
+};
+
+#endif

@@ -1,0 +1,188 @@
+/* worker_main.c - a worker's loop: its watchers, its regular work, its end (see worker_main.h).
+ *
+ * Everything a client sends is run here, in one thread. Between two waits the process is inside a region epoch, so
+ * that what it reads without locks stays readable; while it waits it holds nothing back.
+ *
+ * Process: worker. Locks: none held between callbacks. Crash: see conn.h; the slot's next owner goes on with the
+ * listeners. Fails: without memory for its loop or engine a new process ends, and the master starts it again later.
+ */
+#include "worker/worker_main.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "process/process.h"
+#include "shm/shm_epoch.h"
+#include "worker/accept.h"
+#include "worker/conn.h"
+
+#define CRON_S 0.1
+#define RETRY_S 0.001          /* parked commands are tried again this often */
+#define CRON_CONNS 1000        /* connections looked at in one cron, at least a tenth of all */
+#define DRAIN_S 3.0            /* what a drain waits for slow readers */
+#define CLOCK_GRAIN_S 1        /* of the access clock */
+
+/* ---- the turn of the loop -------------------------------------------------------------------------------------- */
+
+static void
+on_before_wait(struct ev_loop *loop, ev_prepare *p, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    (void)p;
+    (void)events;
+    engine_publish(&w->engine);
+    shm_epoch_leave(w->engine.region, w->engine.slot);
+}
+
+static void
+on_after_wait(struct ev_loop *loop, ev_check *c, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    struct shm_slot_sh *slot = &w->engine.region->slots[w->engine.slot];
+    (void)c;
+    (void)events;
+    shm_epoch_enter(w->engine.region, w->engine.slot);
+    w->engine.exec.clock = (uint16_t)((int64_t)ev_now(loop) / CLOCK_GRAIN_S);
+    atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
+}
+
+/* ---- regular work ------------------------------------------------------------------------------------------------ */
+
+static void
+sweep_conns(struct worker *w)
+{
+    ev_tstamp now = ev_now(w->loop), timeout = w->engine.control->timeout_s;
+    uint64_t all = atomic_load(&w->engine.control->slot[w->engine.slot].clients);
+    uint64_t left = all / 10 > CRON_CONNS ? all / 10 : CRON_CONNS;
+    if (!w->sweep) {
+        atomic_store_explicit(&w->engine.region->header->private_bytes[w->engine.slot], w->private_bytes, memory_order_relaxed);
+        w->private_bytes = 0;
+        w->sweep = w->conns;
+    }
+    while (w->sweep && left-- > 0) {
+        struct conn *c = w->sweep;
+        w->sweep = c->next;
+        if (conn_cron(c, now, timeout))
+            w->private_bytes += conn_bytes(c);
+    }
+}
+
+static void
+on_cron(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    struct timespec now;
+    (void)t;
+    (void)events;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    atomic_store_explicit(&w->engine.region->slots[w->engine.slot].heartbeat_ns,
+        (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec, memory_order_relaxed);
+    sweep_conns(w);
+}
+
+static void
+on_retry(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    struct conn *c = w->parked;
+    (void)events;
+    while (c) {
+        struct conn *next = c->next_parked;
+        conn_retry(c);
+        c = next;
+    }
+    if (!w->parked)
+        ev_timer_stop(loop, t);
+}
+
+/* ---- orders ----------------------------------------------------------------------------------------------------- */
+
+static bool
+replies_pending(const struct worker *w)
+{
+    for (const struct conn *c = w->conns; c; c = c->next)
+        if (c->parked || buf_pending(&c->out) > 0)
+            return true;
+    return false;
+}
+
+static void
+on_orders(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    (void)events;
+    switch (process_orders(w->heritage)) {
+    case PROCESS_GO_ON:
+        return;
+    case PROCESS_MASTER_GONE:
+        _exit(1);
+    case PROCESS_DRAIN:
+        w->draining = true;
+        accept_stop(w);
+        ev_io_stop(loop, io);
+        ev_break(loop, EVBREAK_ALL);
+    }
+}
+
+static void
+on_wake(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    uint64_t count;
+    (void)events;
+    ssize_t n = read(io->fd, &count, sizeof count);
+    (void)n;
+    atomic_exchange(&w->engine.region->slots[w->engine.slot].wanted, 0);
+}
+
+/* Lets replies that were made leave, for a bounded time. */
+static void
+drain(struct worker *w)
+{
+    ev_tstamp until = ev_time() + DRAIN_S;
+    while (replies_pending(w) && ev_time() < until)
+        ev_run(w->loop, EVRUN_ONCE);
+    while (w->conns)
+        conn_close(w->conns);
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+static void
+start_watchers(struct worker *w)
+{
+    ev_set_userdata(w->loop, w);
+    ev_prepare_init(&w->before_wait, on_before_wait);
+    ev_check_init(&w->after_wait, on_after_wait);
+    ev_timer_init(&w->cron, on_cron, CRON_S, CRON_S);
+    ev_timer_init(&w->retry, on_retry, 0., RETRY_S);
+    ev_io_init(&w->orders, on_orders, w->heritage->orders, EV_READ);
+    ev_io_init(&w->wake, on_wake, w->heritage->wake[w->engine.slot], EV_READ);
+    ev_prepare_start(w->loop, &w->before_wait);
+    ev_check_start(w->loop, &w->after_wait);
+    ev_timer_start(w->loop, &w->cron);
+    ev_io_start(w->loop, &w->orders);
+    ev_io_start(w->loop, &w->wake);
+    accept_start(w);
+}
+
+bool
+worker_main(const struct heritage *h, unsigned slot)
+{
+    static struct worker w; /* the process's only one; too large for the stack */
+    if (!process_take(h, slot, SHM_PROC_WORKER))
+        return false;
+    w.heritage = h;
+    w.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!w.loop || !engine_open(&w.engine, h->region, slot))
+        _exit(1);
+    atomic_store(&w.engine.control->slot[slot].clients, 0);
+    w.engine.exec.bulk_max = RESP_BULK_DEFAULT_MAX;
+    start_watchers(&w);
+    process_up(h, slot);
+    ev_run(w.loop, 0);
+    drain(&w);
+    engine_close(&w.engine);
+    process_end(h, slot);
+}
