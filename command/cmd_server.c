@@ -151,12 +151,3 @@ cmd_command(struct cmd *c)
 {
     resp_out_map(c->out, 0);
 }
-
-void
-cmd_client(struct cmd *c)
-{
-    if (c->argc == 2 && cmd_arg_is(c, 1, "id"))
-        resp_out_int(c->out, (int64_t)c->session->id);
-    else
-        resp_out_ok(c->out);
-}

@@ -19,6 +19,7 @@ struct control_slot_sh {
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
+    _Atomic uint64_t clients_head; /* O: offset of the first span of client records (command/clients.h); 0: none */
 };
 
 struct control_sh {
@@ -29,6 +30,8 @@ struct control_sh {
     uint32_t timeout_s; /* close idle clients after; 0: never */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
+    _Atomic int64_t pause_until_ms;            /* C: CLIENT PAUSE, wall clock; 0: none */
+    _Atomic uint32_t pause_all;                /* C: not only writes */
     _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
 };

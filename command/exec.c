@@ -10,9 +10,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "command/cmd.h"
 #include "command/command_table.h"
+#include "command/control.h"
 #include "shm/shm_read.h"
 #include "types/type_string.h"
 
@@ -205,6 +207,19 @@ run_free(struct cmd *c)
     return EXEC_DONE;
 }
 
+/* Does CLIENT PAUSE hold this command back? */
+static bool
+is_paused(const struct engine *e, const struct command_row *row)
+{
+    int64_t until = atomic_load_explicit(&e->control->pause_until_ms, memory_order_relaxed);
+    struct timespec t;
+    if (__builtin_expect(until == 0, 1))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 < until &&
+           (atomic_load(&e->control->pause_all) || (row->flags & CMD_WRITE));
+}
+
 enum exec_result
 exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
 {
@@ -220,6 +235,8 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
         resp_out_error(out, oom_text);
         return EXEC_DONE;
     }
+    if (is_paused(e, row))
+        return EXEC_AGAIN;
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     s->last_command = row->name;
     x->commands++;

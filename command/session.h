@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct client_sh;
+
 enum session_flag {
     SESSION_AUTHENTICATED = 1 << 0,
     SESSION_CLOSE_AFTER_REPLY = 1 << 1, /* QUIT, protocol errors, CLIENT KILL of oneself */
@@ -38,7 +40,9 @@ struct session {
     char peer[64], local[64]; /* "addr:port" or path:0 */
     int fd;
     void *client;           /* the worker's own structure */
-    uint32_t record;        /* index in the shared client table; see command/clients.h */
+    struct client_sh *record; /* what other processes see of it; see command/clients.h */
+    /* buffers, as of the last regular look */
+    uint64_t in_bytes, in_free, out_bytes, memory;
 };
 
 #endif

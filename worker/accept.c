@@ -64,7 +64,8 @@ welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
     else
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     atomic_store(&own->connections, atomic_load(&own->connections) + 1);
-    conn_open(w, fd, flags);
+    if (!conn_open(w, fd, flags))
+        atomic_store(&own->clients, atomic_load(&own->clients) - 1);
 }
 
 static void

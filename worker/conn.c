@@ -1,11 +1,17 @@
 /* conn.c - one client's connection (see conn.h). */
 #include "worker/conn.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "command/clients.h"
 #include "command/exec.h"
 
 #define READ_BYTES 32768u              /* room for one read */
@@ -35,13 +41,50 @@ wait_for(struct conn *c, int events)
     ev_io_start(c->worker->loop, &c->io);
 }
 
-void
+/* An address as CLIENT LIST shows it. */
+static void
+address_text(const struct sockaddr_storage *a, char text[64])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (a->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const void *)a;
+        inet_ntop(AF_INET, &four->sin_addr, host, sizeof host);
+        snprintf(text, 64, "%s:%u", host, ntohs(four->sin_port));
+    } else {
+        const struct sockaddr_in6 *six = (const void *)a;
+        inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
+        snprintf(text, 64, "[%s]:%u", host, ntohs(six->sin6_port));
+    }
+}
+
+/* Both ends of the connection in text. False: the peer has gone already. */
+static bool
+name_ends(struct session *s)
+{
+    struct sockaddr_storage a = {0};
+    socklen_t len = sizeof a;
+    if (getsockname(s->fd, (struct sockaddr *)&a, &len) != 0)
+        return false;
+    if (s->flags & SESSION_UNIX) {
+        snprintf(s->local, sizeof s->local, "%.60s:0", ((const struct sockaddr_un *)(const void *)&a)->sun_path);
+        memcpy(s->peer, s->local, sizeof s->peer);
+        return true;
+    }
+    address_text(&a, s->local);
+    len = sizeof a;
+    if (getpeername(s->fd, (struct sockaddr *)&a, &len) != 0)
+        return false;
+    address_text(&a, s->peer);
+    return true;
+}
+
+bool
 conn_open(struct worker *w, int fd, uint32_t session_flags)
 {
     struct conn *c = calloc(1, sizeof *c);
     if (!c) {
         close(fd);
-        return;
+        return false;
     }
     c->worker = w;
     c->session.fd = fd;
@@ -49,7 +92,12 @@ conn_open(struct worker *w, int fd, uint32_t session_flags)
     c->session.flags = session_flags;
     c->session.client = c;
     c->session.id = atomic_fetch_add(&w->engine.control->next_client, 1) + 1;
-    c->active = ev_now(w->loop);
+    if (!name_ends(&c->session) || !clients_add(&w->engine, &c->session)) {
+        close(fd);
+        free(c);
+        return false;
+    }
+    c->active = c->opened = ev_now(w->loop);
     buf_init(&c->in);
     buf_init(&c->out);
     resp_parser_init(&c->parser);
@@ -59,6 +107,7 @@ conn_open(struct worker *w, int fd, uint32_t session_flags)
     w->conns = c;
     ev_io_init(&c->io, on_event, fd, 0);
     wait_for(c, EV_READ);
+    return true;
 }
 
 static void
@@ -78,6 +127,7 @@ conn_close(struct conn *c)
     struct worker *w = c->worker;
     struct control_slot_sh *s = &w->engine.control->slot[w->engine.slot];
     wait_for(c, 0);
+    clients_remove(&w->engine, &c->session);
     close(c->session.fd);
     if (c->parked)
         unpark(c);
@@ -172,6 +222,10 @@ run(struct conn *c, const struct resp_request *request, int next, int count)
     struct session *s = &c->session;
     for (int i = next; i < count; i++) {
         struct resp_out out = {.buf = &c->out, .version = s->resp};
+        if (clients_killed(s)) {
+            conn_close(c);
+            return RAN_CLOSED;
+        }
         size_t mark = c->out.len;
         enum exec_result r = exec_run(e, s, request[i].argc, request[i].argv, &out);
         if (r == EXEC_AGAIN)
@@ -305,7 +359,8 @@ conn_bytes(const struct conn *c)
 bool
 conn_cron(struct conn *c, ev_tstamp now, ev_tstamp timeout)
 {
-    if (c->killed || (timeout > 0 && now - c->active > timeout && !c->parked)) {
+    struct session *s = &c->session;
+    if (clients_killed(&c->session) || (timeout > 0 && now - c->active > timeout && !c->parked)) {
         conn_close(c);
         return false;
     }
@@ -314,5 +369,11 @@ conn_cron(struct conn *c, ev_tstamp now, ev_tstamp timeout)
         buf_clear(&c->out, 0);
         resp_parser_trim(&c->parser);
     }
+    s->last_ms = s->created_ms + (int64_t)((c->active - c->opened) * 1000);
+    s->in_bytes = buf_pending(&c->in);
+    s->in_free = c->in.cap - c->in.len;
+    s->out_bytes = buf_pending(&c->out);
+    s->memory = conn_bytes(c);
+    clients_update(&c->worker->engine, s);
     return true;
 }

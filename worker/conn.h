@@ -25,16 +25,16 @@ struct conn {
     ev_io io;
     int events;                 /* what io waits for now */
     bool closing;               /* nothing further is read; closed once its replies are out */
-    bool killed;                /* to be closed without more replies */
     struct buf in, out;
     struct resp_parser parser;
     struct conn_parked *parked; /* requests parsed and not yet run; NULL: none */
     struct conn *next_parked;
+    ev_tstamp opened;           /* loop time of its beginning */
     ev_tstamp active;           /* loop time of its last bytes in or out */
 };
 
-/* Takes over an accepted socket (non-blocking, close-on-exec). Closes it if memory is short. */
-void conn_open(struct worker *w, int fd, uint32_t session_flags);
+/* Takes over an accepted socket (non-blocking, close-on-exec). False, and closed, if memory is short or the peer gone. */
+bool conn_open(struct worker *w, int fd, uint32_t session_flags);
 void conn_close(struct conn *c);
 /* Tries again what is parked. Returns false if the connection was closed. */
 bool conn_retry(struct conn *c);

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command/clients.h"
 #include "process/process.h"
 #include "shm/shm_epoch.h"
+#include "shm/shm_proc.h"
 #include "worker/accept.h"
 #include "worker/conn.h"
 
@@ -126,6 +128,24 @@ on_orders(struct ev_loop *loop, ev_io *io, int events)
 }
 
 static void
+close_killed(struct worker *w)
+{
+    for (struct conn *c = w->conns, *next; c; c = next) {
+        next = c->next;
+        if (clients_killed(&c->session))
+            conn_close(c);
+    }
+}
+
+/* Asked by a command to wake another worker for kill marks. */
+static void
+wake_for_kills(void *arg, unsigned slot)
+{
+    struct worker *w = arg;
+    process_want(w->heritage, slot, SHM_PROC_WANTED_KILLS);
+}
+
+static void
 on_wake(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = ev_userdata(loop);
@@ -133,7 +153,9 @@ on_wake(struct ev_loop *loop, ev_io *io, int events)
     (void)events;
     ssize_t n = read(io->fd, &count, sizeof count);
     (void)n;
-    atomic_exchange(&w->engine.region->slots[w->engine.slot].wanted, 0);
+    uint32_t wanted = atomic_exchange(&w->engine.region->slots[w->engine.slot].wanted, 0);
+    if (wanted & SHM_PROC_WANTED_KILLS)
+        close_killed(w);
 }
 
 /* Lets replies that were made leave, for a bounded time. */
@@ -178,6 +200,8 @@ worker_main(const struct heritage *h, unsigned slot)
     if (!w.loop || !engine_open(&w.engine, h->region, slot))
         _exit(1);
     atomic_store(&w.engine.control->slot[slot].clients, 0);
+    atomic_store(&w.engine.control->slot[slot].clients_head, 0);
+    w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_for_kills};
     w.engine.exec.bulk_max = RESP_BULK_DEFAULT_MAX;
     start_watchers(&w);
     process_up(h, slot);

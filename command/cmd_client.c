@@ -1,0 +1,369 @@
+/* cmd_client.c - CLIENT: the connection itself, and all connections of all workers.
+ *
+ * Process: workers. Locks: none; other workers' clients are read and marked through command/clients.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "command/clients.h"
+#include "command/cmd.h"
+#include "command/cmd_rows.h"
+#include "command/control.h"
+
+static int64_t
+wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+client_id(struct cmd *c)
+{
+    resp_out_int(c->out, (int64_t)c->session->id);
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------------- */
+
+static void
+client_getname(struct cmd *c)
+{
+    if (c->session->name)
+        resp_out_bulk_str(c->out, c->session->name);
+    else
+        resp_out_null(c->out);
+}
+
+static void
+client_setname(struct cmd *c)
+{
+    const char *name = cmd_arg(c, 2);
+    size_t n = cmd_arg_len(c, 2);
+    for (size_t i = 0; i < n; i++) {
+        if (name[i] < '!' || name[i] > '~') {
+            cmd_error(c, "ERR Client names cannot contain spaces, newlines or special characters.");
+            return;
+        }
+    }
+    char *copy = n ? strndup(name, n) : NULL;
+    if (n && !copy) {
+        cmd_error(c, "ERR no private memory for the name");
+        return;
+    }
+    free(c->session->name);
+    c->session->name = copy;
+    clients_update(c->engine, c->session);
+    resp_out_ok(c->out);
+}
+
+/* ---- LIST, INFO ------------------------------------------------------------------------------------------------------------- */
+
+struct filter {
+    uint64_t id;                 /* 0: any */
+    const struct resp_arg *addr, *laddr, *user;
+    bool skip_me, nobody;        /* nobody: a type that no client has */
+};
+
+static bool
+same(const struct resp_arg *a, const char *text)
+{
+    return !a || (strlen(text) == a->len && memcmp(a->data, text, a->len) == 0);
+}
+
+static bool
+matches(const struct cmd *c, const struct filter *f, const struct client_view *v)
+{
+    if (f->nobody || (f->id && f->id != v->copy.id) || (f->skip_me && v->copy.id == c->session->id))
+        return false;
+    return same(f->addr, v->copy.peer) && same(f->laddr, v->copy.local) && same(f->user, v->copy.user);
+}
+
+/* A client type's name: normal clients are all there are. False: an error was replied. */
+static bool
+parse_type(struct cmd *c, int i, bool *nobody)
+{
+    if (cmd_arg_is(c, i, "normal"))
+        *nobody = false;
+    else if (cmd_arg_is(c, i, "master") || cmd_arg_is(c, i, "replica") || cmd_arg_is(c, i, "slave") || cmd_arg_is(c, i, "pubsub"))
+        *nobody = true;
+    else {
+        cmd_error(c, "ERR Unknown client type '%.*s'", (int)cmd_arg_len(c, i), cmd_arg(c, i));
+        return false;
+    }
+    return true;
+}
+
+static bool
+is_listed(const struct cmd *c, uint64_t id)
+{
+    for (int i = 3; i < c->argc; i++) {
+        int64_t want;
+        if (type_string_parse_int(cmd_arg(c, i), cmd_arg_len(c, i), &want) && (uint64_t)want == id)
+            return true;
+    }
+    return false;
+}
+
+static void
+reply_lines(struct cmd *c, bool by_ids, bool nobody, bool only_me)
+{
+    struct buf text;
+    size_t n = 0;
+    clients_update(c->engine, c->session);
+    struct client_view *all = clients_all(c->engine, &n);
+    int64_t now = wall_ms();
+    buf_init(&text);
+    for (size_t i = 0; all && i < n && !nobody; i++) {
+        if ((by_ids && !is_listed(c, all[i].copy.id)) || (only_me && all[i].copy.id != c->session->id))
+            continue;
+        clients_line(&text, &all[i], now);
+        buf_append_str(&text, "\n");
+    }
+    if (!all || buf_failed(&text))
+        cmd_error(c, "ERR no private memory for the list of clients");
+    else
+        resp_out_verbatim(c->out, "txt", buf_pending(&text) ? buf_head(&text) : "", buf_pending(&text));
+    buf_destroy(&text);
+    free(all);
+}
+
+static void
+client_list(struct cmd *c)
+{
+    bool nobody = false, by_ids = false;
+    if (c->argc == 4 && cmd_arg_is(c, 2, "type")) {
+        if (!parse_type(c, 3, &nobody))
+            return;
+    } else if (c->argc > 3 && cmd_arg_is(c, 2, "id")) {
+        int64_t id;
+        for (int i = 3; i < c->argc; i++) {
+            if (!type_string_parse_int(cmd_arg(c, i), cmd_arg_len(c, i), &id)) {
+                cmd_error(c, "ERR Invalid client ID");
+                return;
+            }
+        }
+        by_ids = true;
+    } else if (c->argc != 2) {
+        cmd_error_syntax(c);
+        return;
+    }
+    reply_lines(c, by_ids, nobody, false);
+}
+
+static void
+client_info(struct cmd *c)
+{
+    reply_lines(c, false, false, true);
+}
+
+/* ---- KILL --------------------------------------------------------------------------------------------------------------------- */
+
+/* The words of the new form. False: an error was replied. */
+static bool
+kill_options(struct cmd *c, struct filter *f)
+{
+    for (int i = 2; i < c->argc; i += 2) {
+        int64_t id;
+        if (i + 1 >= c->argc) {
+            cmd_error_syntax(c);
+            return false;
+        }
+        if (cmd_arg_is(c, i, "id")) {
+            if (!cmd_arg_int_range(c, i + 1, 1, INT64_MAX, &id, "ERR client-id should be greater than 0"))
+                return false;
+            f->id = (uint64_t)id;
+        } else if (cmd_arg_is(c, i, "type")) {
+            if (!parse_type(c, i + 1, &f->nobody))
+                return false;
+        } else if (cmd_arg_is(c, i, "addr")) {
+            f->addr = &c->argv[i + 1];
+        } else if (cmd_arg_is(c, i, "laddr")) {
+            f->laddr = &c->argv[i + 1];
+        } else if (cmd_arg_is(c, i, "user")) {
+            if (cmd_arg_len(c, i + 1) != 7 || memcmp(cmd_arg(c, i + 1), "default", 7) != 0) {
+                cmd_error(c, "ERR No such user '%.*s'", (int)cmd_arg_len(c, i + 1), cmd_arg(c, i + 1));
+                return false;
+            }
+            f->user = &c->argv[i + 1];
+        } else if (cmd_arg_is(c, i, "skipme") && cmd_arg_is(c, i + 1, "yes")) {
+            f->skip_me = true;
+        } else if (cmd_arg_is(c, i, "skipme") && cmd_arg_is(c, i + 1, "no")) {
+            f->skip_me = false;
+        } else {
+            cmd_error_syntax(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t
+kill_matching(struct cmd *c, const struct filter *f)
+{
+    size_t n = 0;
+    int64_t killed = 0;
+    struct client_view *all = clients_all(c->engine, &n);
+    for (size_t i = 0; all && i < n; i++) {
+        if (!matches(c, f, &all[i]))
+            continue;
+        if (all[i].copy.id == c->session->id) {
+            c->session->flags |= SESSION_CLOSE_AFTER_REPLY;
+            killed++;
+        } else {
+            killed += clients_kill(c->engine, &all[i]);
+        }
+    }
+    free(all);
+    /* a killed client's command that is running now is over when every lock was once free */
+    for (uint16_t shard = 0; killed && shard < c->engine->region->nshards; shard++) {
+        shm_tx_enter_read(c->tx, &shard, 1);
+        shm_tx_leave_read(c->tx);
+    }
+    return killed;
+}
+
+static void
+client_kill(struct cmd *c)
+{
+    struct filter f = {.skip_me = true};
+    if (c->argc == 3) {
+        f = (struct filter){.addr = &c->argv[2]};
+        if (kill_matching(c, &f) > 0)
+            resp_out_ok(c->out);
+        else
+            cmd_error(c, "ERR No such client");
+        return;
+    }
+    if (kill_options(c, &f))
+        resp_out_int(c->out, kill_matching(c, &f));
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------------------------------------- */
+
+static void
+client_reply(struct cmd *c)
+{
+    uint32_t *flags = &c->session->flags;
+    if (cmd_arg_is(c, 2, "on")) {
+        *flags &= ~(uint32_t)(SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT);
+        resp_out_ok(c->out);
+    } else if (cmd_arg_is(c, 2, "off")) {
+        *flags |= SESSION_REPLY_OFF;
+    } else if (cmd_arg_is(c, 2, "skip")) {
+        if (!(*flags & SESSION_REPLY_OFF))
+            *flags |= SESSION_REPLY_SKIP_NEXT;
+    } else {
+        cmd_error_syntax(c);
+    }
+}
+
+static void
+client_no_evict(struct cmd *c)
+{
+    if (cmd_arg_is(c, 2, "on"))
+        c->session->flags |= SESSION_NO_EVICT;
+    else if (cmd_arg_is(c, 2, "off"))
+        c->session->flags &= ~(uint32_t)SESSION_NO_EVICT;
+    else {
+        cmd_error_syntax(c);
+        return;
+    }
+    resp_out_ok(c->out);
+}
+
+static void
+client_pause(struct cmd *c)
+{
+    int64_t ms;
+    bool all = true;
+    if (c->argc == 4) {
+        if (cmd_arg_is(c, 3, "write"))
+            all = false;
+        else if (!cmd_arg_is(c, 3, "all")) {
+            cmd_error(c, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+            return;
+        }
+    }
+    if (!type_string_parse_int(cmd_arg(c, 2), cmd_arg_len(c, 2), &ms)) {
+        cmd_error(c, "ERR timeout is not an integer or out of range");
+        return;
+    }
+    if (ms < 0 || ms > INT64_MAX - wall_ms()) {
+        cmd_error(c, ms < 0 ? "ERR timeout is negative" : "ERR timeout is out of range");
+        return;
+    }
+    atomic_store(&c->engine->control->pause_all, all);
+    atomic_store(&c->engine->control->pause_until_ms, wall_ms() + ms);
+    resp_out_ok(c->out);
+}
+
+static void
+client_unpause(struct cmd *c)
+{
+    atomic_store(&c->engine->control->pause_until_ms, 0);
+    resp_out_ok(c->out);
+}
+
+/* No command blocks yet, so no client can be found blocked. */
+static void
+client_unblock(struct cmd *c)
+{
+    int64_t id;
+    if (c->argc == 4 && !cmd_arg_is(c, 3, "timeout") && !cmd_arg_is(c, 3, "error"))
+        cmd_error(c, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    else if (cmd_arg_int(c, 2, &id))
+        resp_out_int(c->out, 0);
+}
+
+static void
+client_help(struct cmd *c)
+{
+    static const char *const lines[] = {
+        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GETNAME", "    The name of this connection.",
+        "ID", "    The number of this connection, unique over all workers.",
+        "INFO", "    This connection's line of CLIENT LIST.",
+        "KILL <ip:port>", "    Close the connection from ip:port.",
+        "KILL <option> <value> [<option> <value> ...]", "    Close connections by ADDR, LADDR, TYPE, USER, ID; SKIPME (yes|no).",
+        "LIST [TYPE <type> | ID <id> [<id> ...]]", "    All connections of all workers.",
+        "NO-EVICT (ON|OFF)", "    Spare this connection when client memory is short.",
+        "PAUSE <timeout> [WRITE|ALL]", "    Hold back all clients, or their writes, for timeout milliseconds.",
+        "REPLY (ON|OFF|SKIP)", "    Whether this connection gets replies.",
+        "SETNAME <name>", "    Name this connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]", "    Wake a blocked client.",
+        "UNPAUSE", "    End a pause at once.",
+        "HELP", "    This text.",
+    };
+    resp_out_array(c->out, sizeof lines / sizeof lines[0]);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        resp_out_simple(c->out, lines[i]);
+}
+
+static const struct {
+    const char *name;
+    int arity;
+    void (*run)(struct cmd *c);
+} subcommands[] = {
+    {"getname", 2, client_getname}, {"help", 2, client_help}, {"id", 2, client_id}, {"info", 2, client_info},
+    {"kill", -3, client_kill}, {"list", -2, client_list}, {"no-evict", 3, client_no_evict}, {"pause", -3, client_pause},
+    {"reply", 3, client_reply}, {"setname", 3, client_setname}, {"unblock", -3, client_unblock}, {"unpause", 2, client_unpause},
+};
+
+void
+cmd_client(struct cmd *c)
+{
+    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
+        if (!cmd_arg_is(c, 1, subcommands[i].name))
+            continue;
+        int arity = subcommands[i].arity;
+        if (arity > 0 ? c->argc != arity : c->argc < -arity)
+            cmd_error(c, "ERR wrong number of arguments for 'client|%s' command", subcommands[i].name);
+        else
+            subcommands[i].run(c);
+        return;
+    }
+    cmd_error(c, "ERR unknown subcommand '%.*s'. Try CLIENT HELP.", (int)cmd_arg_len(c, 1), cmd_arg(c, 1));
+}
