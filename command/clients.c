@@ -24,8 +24,8 @@ wall_ms(void)
 static struct client_sh *
 find_free(struct engine *e)
 {
-    uint64_t off = atomic_load(&e->control->slot[e->slot].clients_head);
-    for (; off; off = atomic_load(&((struct clients_span_sh *)shm_at(e->region, off))->next)) {
+    uint64_t off = atomic_load(&e->region->slots[e->slot].own_spans);
+    for (; off; off = atomic_load(&((struct clients_span_sh *)shm_at(e->region, off))->own.next)) {
         struct clients_span_sh *span = shm_at(e->region, off);
         for (size_t i = 0; i < CLIENTS_PER_SPAN; i++)
             if (atomic_load_explicit(&span->client[i].id, memory_order_relaxed) == 0)
@@ -44,10 +44,10 @@ grow(struct engine *e)
     shm_off off = shm_span_off(e->region, number);
     struct clients_span_sh *span = shm_at(e->region, off);
     memset(span, 0, SHM_SPAN_BYTES);
-    span->magic = CLIENTS_MAGIC;
-    span->slot = e->slot;
-    atomic_store(&span->next, atomic_load(&e->control->slot[e->slot].clients_head));
-    atomic_store(&e->control->slot[e->slot].clients_head, off);
+    span->own.magic = CLIENTS_MAGIC;
+    span->own.slot = e->slot;
+    atomic_store(&span->own.next, atomic_load(&e->region->slots[e->slot].own_spans));
+    atomic_store(&e->region->slots[e->slot].own_spans, off);
     return true;
 }
 
@@ -171,9 +171,9 @@ add_span(struct engine *e, struct views *v, unsigned slot, shm_off off, uint64_t
     struct clients_span_sh *span = shm_at(e->region, off);
     size_t mark = v->n;
     *next = 0;
-    if (shm_span_word_state(word) != SHM_SPAN_CLAIMED || shm_span_word_owner(word) != slot || span->magic != CLIENTS_MAGIC)
+    if (shm_span_word_state(word) != SHM_SPAN_CLAIMED || shm_span_word_owner(word) != slot || span->own.magic != CLIENTS_MAGIC)
         return true;
-    *next = atomic_load(&span->next);
+    *next = atomic_load(&span->own.next);
     for (size_t i = 0; i < CLIENTS_PER_SPAN; i++) {
         struct client_sh copy;
         if (copy_record(&span->client[i], &copy) && !add_view(v, &copy, &span->client[i], slot))
@@ -210,7 +210,7 @@ clients_all(struct engine *e, size_t *n)
         return NULL;
     v.cap = 1;
     for (unsigned slot = 0; slot < e->control->workers; slot++) {
-        uint64_t off = atomic_load(&e->control->slot[slot].clients_head);
+        uint64_t off = atomic_load(&e->region->slots[slot].own_spans);
         for (unsigned i = 0; off && i < CHAIN_MAX && is_span_offset(e->region, off); i++) {
             if (!add_span(e, &v, slot, off, &off)) {
                 free(v.view);

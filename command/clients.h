@@ -28,11 +28,10 @@ struct client_sh {
     char name[CLIENTS_NAME_MAX]; /* NUL-terminated, perhaps cut */
 };
 
-/* A span of records; the spans of a slot form a list whose head is in control_slot_sh. */
+/* A span of records, one of the slot's own spans. */
 #define CLIENTS_MAGIC 0x434C4945u
 struct clients_span_sh {
-    uint32_t magic, slot;
-    _Atomic uint64_t next;      /* offset of the next span, 0 at the end */
+    struct shm_own_span_sh own;
     uint64_t unused[6];
     struct client_sh client[];
 };

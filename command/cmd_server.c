@@ -9,6 +9,7 @@
 #include "command/cmd_rows.h"
 #include "command/control.h"
 #include "shm/shm_check.h"
+#include "shm/shm_crash.h"
 #include "types/type_value.h"
 
 void
@@ -131,11 +132,28 @@ check_region(struct cmd *c)
         cmd_error(c, "ERR %lu faults, the first: %s", (unsigned long)result.faults, result.first);
 }
 
+#ifdef KVSTASH_CRASH_POINTS
+/* This worker dies at the n-th store from now on. */
+static void
+arm_crash_point(struct cmd *c)
+{
+    int64_t n;
+    if (!cmd_arg_int_range(c, 2, 0, INT64_MAX, &n, NULL))
+        return;
+    shm_crash_arm((uint64_t)n);
+    resp_out_ok(c->out);
+}
+#endif
+
 void
 cmd_debug(struct cmd *c)
 {
     if (c->argc == 2 && cmd_arg_is(c, 1, "check-region"))
         check_region(c);
+#ifdef KVSTASH_CRASH_POINTS
+    else if (c->argc == 3 && cmd_arg_is(c, 1, "crash-point"))
+        arm_crash_point(c);
+#endif
     else
         cmd_error(c, "ERR unknown subcommand or wrong number of arguments for '%.128s'. Try DEBUG HELP.", cmd_arg(c, 1));
 }

@@ -19,7 +19,6 @@ struct control_slot_sh {
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
-    _Atomic uint64_t clients_head; /* O: offset of the first span of client records (command/clients.h); 0: none */
 };
 
 struct control_sh {

@@ -264,8 +264,15 @@ struct shm_slot_sh {
     _Atomic uint64_t mailbox;
     _Atomic uint64_t mailbox_bytes;
     _Atomic int64_t started_ms;
-    uint64_t pad2[5];
+    _Atomic uint64_t own_spans;     /* O: list of spans that the owner keeps for itself: struct shm_own_span_sh */
+    uint64_t pad2[4];
     char panic[SHM_PANIC_BYTES];    /* last words, NUL-terminated; written by a dying owner */
+};
+
+/* How a span begins that a slot has claimed for structures of its own (client records): they end with their owner. */
+struct shm_own_span_sh {
+    uint32_t magic, slot;
+    _Atomic uint64_t next; /* offset of the next of the slot's own spans, 0 at the end */
 };
 
 /* ---- header ---- */

@@ -48,6 +48,7 @@ be_owner(struct shm_region *r, unsigned slot, enum shm_proc_kind kind)
         atomic_fetch_add(&s->restarts, 1);
     atomic_store(&s->kind, kind);
     atomic_store(&s->wanted, 0);
+    atomic_store(&s->own_spans, 0); /* they were swept */
     atomic_store(&s->sleeping, 0);
     atomic_store(&s->epoch, SHM_EPOCH_QUIESCENT);
     atomic_store(&s->started_ms, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);

@@ -200,7 +200,6 @@ worker_main(const struct heritage *h, unsigned slot)
     if (!w.loop || !engine_open(&w.engine, h->region, slot))
         _exit(1);
     atomic_store(&w.engine.control->slot[slot].clients, 0);
-    atomic_store(&w.engine.control->slot[slot].clients_head, 0);
     w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_for_kills};
     w.engine.exec.bulk_max = RESP_BULK_DEFAULT_MAX;
     start_watchers(&w);
