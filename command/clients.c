@@ -38,7 +38,7 @@ find_free(struct engine *e)
 static bool
 grow(struct engine *e)
 {
-    uint64_t word, rover = e->slot, number = shm_span_claim(e->region, e->slot, &rover, &word);
+    uint64_t word, rover = e->slot, number = shm_span_claim(e->region, e->slot, SHM_CLASS_WHOLE, &rover, &word);
     if (number == UINT64_MAX)
         return false;
     shm_off off = shm_span_off(e->region, number);

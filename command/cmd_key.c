@@ -346,7 +346,7 @@ flush_root(struct cmd *c, unsigned shard, unsigned db)
     struct shm_dbroot_sh *d = shm_region_dbroot(c->engine->region, shard, db);
     if (d->tree.root == 0)
         return true;
-    return shm_reclaim_push(c->tx, shard, d->tree.root & ~1ull) && shm_tx_set64(c->tx, &d->tree.root, 0) &&
+    return shm_reclaim_push(c->tx, shard, shm_table_off(d->tree.root)) && shm_tx_set64(c->tx, &d->tree.root, 0) &&
         shm_tx_set64(c->tx, &d->tree.count, 0) && shm_tx_set64(c->tx, &d->expires, 0) &&
         shm_tx_set64(c->tx, &d->expiry_sum, 0) && (db != 0 || flush_slots(c, shard));
 }

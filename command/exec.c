@@ -71,9 +71,10 @@ over_limit(const struct shm_region *r)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
-/* Fills c->keys from the row's positions. False: no private memory. */
+/* Fills c->keys from the row's positions. `ahead`: the first key's position if it is known, else 0. False: no private
+ * memory. */
 static bool
-find_keys(struct cmd *c)
+find_keys(struct cmd *c, uint64_t ahead)
 {
     struct exec_state *x = &c->engine->exec;
     int last = c->row->last < 0 ? c->argc + c->row->last : c->row->last;
@@ -93,7 +94,8 @@ find_keys(struct cmd *c)
     for (int i = c->row->first; i <= last; i += c->row->step) {
         struct cmd_key *k = &x->keys[n++];
         k->arg = (uint32_t)i;
-        k->position = shm_table_position(c->engine->region, c->argv[i].data, c->argv[i].len, c->engine->cluster);
+        k->position = ahead ? ahead : shm_table_position(c->engine->region, c->argv[i].data, c->argv[i].len, c->engine->cluster);
+        ahead = 0;
         k->shard = (uint16_t)shm_region_shard(c->engine->region, k->position);
     }
     c->keys = x->keys;
@@ -225,8 +227,11 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
 {
     struct exec_state *x = &e->exec;
     const struct command_row *row = NULL;
-    if (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv == argv)
-        row = x->ahead[x->ahead_next++].row;
+    uint64_t position = 0;
+    if (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv == argv) {
+        row = x->ahead[x->ahead_next].row;
+        position = x->ahead[x->ahead_next++].position;
+    }
     if (!row)
         row = command_find(argv[0].data, argv[0].len);
     if (refused(row, argc, argv, out))
@@ -240,7 +245,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     s->last_command = row->name;
     x->commands++;
-    if (!find_keys(&c)) {
+    if (!find_keys(&c, position)) {
         resp_out_error(out, oom_text);
         return EXEC_DONE;
     }
@@ -254,28 +259,29 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     return buf_failed(out->buf) ? EXEC_CLOSE : result;
 }
 
+/* Looks one request up: its row, its first key's position, the bucket. */
+static void
+look_ahead(struct engine *e, const struct session *s, const struct resp_request *req, struct exec_ahead *a)
+{
+    *a = (struct exec_ahead){.argv = req->argv, .row = command_find(req->argv[0].data, req->argv[0].len)};
+    if (!a->row || a->row->first != 1 || req->argc < 2)
+        return;
+    a->position = shm_table_position(e->region, req->argv[1].data, req->argv[1].len, e->cluster);
+    struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, a->position), s->db);
+    a->bucket = shm_table_prefetch_bucket(&t, a->position);
+}
+
 void
 exec_prefetch(struct engine *e, const struct session *s, const struct resp_request *reqs, int n)
 {
     struct exec_state *x = &e->exec;
-    x->ahead_next = 0;
-    x->ahead_count = (unsigned)(n < EXEC_BATCH_MAX ? n : EXEC_BATCH_MAX);
-    for (int stage = 0; stage < 2 && n > 1; stage++) {
-        for (unsigned i = 0; i < x->ahead_count; i++) {
-            struct exec_ahead *a = &x->ahead[i];
-            if (stage == 0) {
-                a->argv = reqs[i].argv;
-                a->row = command_find(reqs[i].argv[0].data, reqs[i].argv[0].len);
-                a->position = 0;
-                if (a->row && a->row->first == 1 && reqs[i].argc > 1)
-                    a->position = shm_table_position(e->region, reqs[i].argv[1].data, reqs[i].argv[1].len, e->cluster);
-            }
-            if (!a->position)
-                continue;
-            struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, a->position), s->db);
-            shm_table_prefetch(&t, a->position, stage);
-        }
-    }
+    x->ahead_next = x->ahead_count = 0;
     if (n <= 1)
-        x->ahead_count = 0;
+        return;
+    x->ahead_count = (unsigned)(n < EXEC_BATCH_MAX ? n : EXEC_BATCH_MAX);
+    for (unsigned i = 0; i < x->ahead_count; i++)
+        look_ahead(e, s, &reqs[i], &x->ahead[i]);
+    for (unsigned i = 0; i < x->ahead_count; i++)
+        if (x->ahead[i].bucket)
+            shm_table_prefetch_entry(e->region, x->ahead[i].bucket, x->ahead[i].position);
 }

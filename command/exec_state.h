@@ -12,12 +12,14 @@
 struct cmd_key;
 struct command_row;
 struct resp_arg;
+struct shm_bucket_sh;
 
 /* A request looked up ahead by exec_prefetch. */
 struct exec_ahead {
     const struct resp_arg *argv;
     const struct command_row *row; /* NULL: not looked up */
-    uint64_t position;             /* of the first key, if the row has one in a fixed place */
+    uint64_t position;             /* of the first key, if the row has one in a fixed place; else 0 */
+    const struct shm_bucket_sh *bucket; /* where it is looked for; NULL: nothing to prefetch */
 };
 
 struct exec_state {

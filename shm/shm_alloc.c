@@ -104,7 +104,7 @@ static bool
 add_span(struct shm_tx *tx, unsigned shard, unsigned class)
 {
     struct shm_region *r = tx->region;
-    uint64_t word, span = shm_span_claim(r, tx->slot, &tx->rover, &word);
+    uint64_t word, span = shm_span_claim(r, tx->slot, class, &tx->rover, &word);
     if (span == UINT64_MAX) {
         tx->want = shm_alloc_want(r);
         return false;
@@ -177,7 +177,7 @@ shm_tx_free(struct shm_tx *tx, shm_off block)
 size_t
 shm_block_size(const struct shm_region *r, shm_off block)
 {
-    return shm_class_size(r->span_metas[shm_span_of(r, block)].class);
+    return shm_class_size(shm_span_word_class(atomic_load_explicit(&r->span_words[shm_span_of(r, block)], memory_order_relaxed)));
 }
 
 size_t

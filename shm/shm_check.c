@@ -150,10 +150,14 @@ check_segment(struct walk *w, struct shm_segment_sh *s, bool reclaiming)
 static void
 check_child(struct walk *w, uint64_t word, bool reclaiming, unsigned depth)
 {
-    struct shm_reclaimable_sh *t = depth < DEPTH_MAX ? reach(w, word & ~1ull, "tree") : NULL;
+    struct shm_reclaimable_sh *t = depth < DEPTH_MAX ? reach(w, shm_table_off(word), "tree") : NULL;
     if (!t)
         return;
     if (t->magic == SHM_SEGMENT_MAGIC) {
+        const struct shm_segment_sh *s = (const struct shm_segment_sh *)(const void *)t;
+        if (word != shm_table_segment_word(shm_table_off(word), s->buckets, s->depth) && !reclaiming)
+            fault(w, "shard %u: segment at %lx is not what the word %lx says", w->shard, (unsigned long)shm_table_off(word),
+                (unsigned long)word);
         check_segment(w, (struct shm_segment_sh *)(void *)t, reclaiming);
         return;
     }

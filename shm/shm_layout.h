@@ -28,7 +28,7 @@
 typedef uint64_t shm_off;
 
 #define SHM_MAGIC 0x486174735F56784BULL /* "KxV_staH" */
-#define SHM_CORE_VERSION 1u             /* format of the durable part: class T and O structures */
+#define SHM_CORE_VERSION 2u             /* format of the durable part: class T and O structures */
 #define SHM_BASE_ADDRESS 0x200000000000UL
 
 #define SHM_EXTENT_BYTES (2u << 20)
@@ -56,7 +56,7 @@ _Static_assert(SHM_LOCKS_MAX < 2048, "the kernel marks at most 2048 locks of a d
 enum shm_span_state {
     SHM_SPAN_UNCOMMITTED = 0, /* its extent has no memory: must not be touched */
     SHM_SPAN_FREE = 1,        /* owner and class are 0 */
-    SHM_SPAN_CLAIMED = 2,     /* owner = process slot; swept if that slot dies */
+    SHM_SPAN_CLAIMED = 2,     /* owner = process slot, class = what it is to be; swept if that slot dies */
     SHM_SPAN_USED = 3,        /* owner = shard (or registry lock id), class = what its blocks are */
     SHM_SPAN_QUARANTINE = 4,  /* free after all lock-free readers passed a quiescent point; owner unused */
 };
@@ -105,7 +105,7 @@ _Static_assert(sizeof(struct shm_span_meta_sh) == 192, "64 spans' metas are thre
 
 /* ---- trees: the hash-ordered index that keyspaces and large collections share (shm_table.h) -------- */
 struct shm_tree_sh {
-    uint64_t root;  /* T: 0, or offset of a node, or offset|1 of a segment */
+    uint64_t root;  /* T: 0, or the word of a node or a segment (shm_table.h) */
     uint64_t count; /* T: entries */
 };
 

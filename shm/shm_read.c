@@ -24,22 +24,20 @@ unchanged(const struct attempt *a)
     return atomic_load_explicit(a->seq, memory_order_relaxed) == a->seen;
 }
 
-/* The segment of a position; false: changed meanwhile. */
+/* The word of the position's segment, 0 if the tree is empty; false: changed meanwhile. */
 static bool
-find_segment(const struct attempt *a, uint64_t position, const struct shm_segment_sh **segment)
+find_segment(const struct attempt *a, uint64_t position, uint64_t *segment)
 {
     const struct shm_region *r = a->tree->region;
     uint64_t word = *(volatile const uint64_t *)&a->tree->sh->root;
-    for (unsigned level = a->tree->skip_bits; word && !(word & 1); level += SHM_NODE_BITS) {
+    for (unsigned level = a->tree->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
         if (!unchanged(a))
             return false;
         const struct shm_node_sh *node = shm_at(r, word);
         word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
     }
-    if (!unchanged(a))
-        return false;
-    *segment = word ? shm_at(r, word & ~1ull) : NULL;
-    return true;
+    *segment = word;
+    return unchanged(a);
 }
 
 /* Copies the block at off into out. False: changed, or too large, or a key that lies elsewhere. */
@@ -50,7 +48,8 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
     uint64_t head[2];
     if (!unchanged(a))
         return false;
-    unsigned class = ((volatile const struct shm_span_meta_sh *)&r->span_metas[shm_span_of(r, off)])->class;
+    uint64_t span = atomic_load_explicit(&r->span_words[shm_span_of(r, off)], memory_order_relaxed);
+    unsigned class = shm_span_word_class(span);
     const void *block = shm_at(r, off);
     memcpy(head, block, sizeof head);
     if (class >= SHM_CLASS_TABLE)
@@ -65,16 +64,14 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
 static enum shm_read_result
 attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t klen, void *out, size_t room, uint16_t clock_now)
 {
-    const struct shm_segment_sh *s;
-    if (!find_segment(a, position, &s))
+    uint64_t word;
+    if (!find_segment(a, position, &word))
         return SHM_READ_RETRY;
-    if (!s)
+    if (!word)
         return SHM_READ_ABSENT;
-    unsigned depth = s->depth, buckets = s->buckets;
-    if (!unchanged(a))
-        return SHM_READ_RETRY;
-    uint64_t rest = depth < 64 ? position << depth : 0;
-    unsigned home = (unsigned)((rest >> 32) * buckets >> 32), reach = s->bucket[home].reach;
+    const struct shm_segment_sh *s = shm_at(a->tree->region, shm_table_off(word));
+    unsigned buckets = shm_table_word_buckets(word), home = shm_table_home(position, shm_table_word_depth(word), buckets);
+    unsigned reach = s->bucket[home].reach;
     if (!unchanged(a))
         return SHM_READ_RETRY;
     for (unsigned d = 0; d <= reach; d++) {

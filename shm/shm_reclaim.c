@@ -53,7 +53,7 @@ step_node(struct shm_tx *tx, unsigned shard, struct shm_node_sh *node, unsigned 
         if (word == last)
             continue;
         last = word;
-        if (!shm_reclaim_push(tx, shard, word & ~1ull))
+        if (!shm_reclaim_push(tx, shard, shm_table_off(word)))
             return false;
     }
     shm_tx_free(tx, shm_off_of(tx->region, node));

@@ -26,9 +26,6 @@
 
 #include "base/crc.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -221,13 +218,17 @@ init_parts(struct shm_region *r)
     shm_region_reset_locks(r);
 }
 
-static enum shm_pages
+/* Asks for huge pages; whether there are any shows when the first extent is committed. The parts in front of the extents
+ * are touched by every command: they get huge pages too, as far as they fill any. */
+static void
 advise_pages(struct shm_region *r, enum shm_hugepages wanted)
 {
-    size_t bytes = r->bytes - r->header->off_extents;
-    if (wanted == SHM_HUGEPAGES_NEVER || madvise(r->base + r->header->off_extents, bytes, MADV_HUGEPAGE) != 0)
-        return SHM_PAGES_4K;
-    return SHM_PAGES_THP;
+    r->header->page_kind = SHM_PAGES_4K;
+    if (wanted == SHM_HUGEPAGES_NEVER || madvise(r->base, r->bytes, MADV_HUGEPAGE) != 0)
+        return;
+    r->header->page_kind = SHM_PAGES_THP;
+    for (uint64_t off = 0; off + SHM_EXTENT_BYTES <= r->header->off_rings; off += SHM_EXTENT_BYTES)
+        madvise(r->base + off, SHM_EXTENT_BYTES, MADV_COLLAPSE); /* refused: it stays as it is */
 }
 
 bool
@@ -265,7 +266,7 @@ shm_region_create(struct shm_region *r, const struct shm_region_options *o, stru
     atomic_store(&r->header->ticket, 1);
     atomic_store(&r->header->epoch, 1);
     atomic_store(&r->header->committed_limit, h.extents);
-    r->header->page_kind = advise_pages(r, o->hugepages);
+    advise_pages(r, o->hugepages);
     init_parts(r);
     return true;
 }
@@ -365,16 +366,10 @@ uncommit(struct shm_region *r, uint64_t off, uint64_t bytes)
     errno = saved;
 }
 
-/* Memory for [off, off + bytes). Huge pages come only through populating first; fallocate then proves that nothing
- * is missing (populate says EFAULT where the file system is full, fallocate ENOSPC). */
+/* Memory for [off, off + bytes). Only fallocate tells a full file system (ENOSPC) from a broken one. */
 static bool
-commit_range(struct shm_region *r, uint64_t off, uint64_t bytes, bool populate)
+commit_range(struct shm_region *r, uint64_t off, uint64_t bytes)
 {
-    if (populate && madvise(r->base + off, bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
-        uncommit(r, off, bytes);
-        errno = ENOSPC;
-        return false;
-    }
     if (fallocate(r->fd, 0, (off_t)off, (off_t)bytes) != 0) {
         uncommit(r, off, bytes);
         return false;
@@ -382,17 +377,32 @@ commit_range(struct shm_region *r, uint64_t off, uint64_t bytes, bool populate)
     return true;
 }
 
+/* Makes one huge page of an extent that has no memory yet, where the kernel has one to give; a failure leaves at most one
+ * small page, and the caller commits in small ones. The first page comes by fallocate, because touching a hole of a full
+ * file system is SIGBUS. Measured on Linux 6.18 with shmem_enabled=never: one page and MADV_COLLAPSE 0.58 ms, fallocate of
+ * all and MADV_COLLAPSE 0.93, MADV_POPULATE_WRITE and MADV_COLLAPSE 1.6. */
+static void
+collapse(struct shm_region *r, uint64_t off)
+{
+    if (r->header->page_kind != SHM_PAGES_THP || fallocate(r->fd, 0, (off_t)off, 4096) != 0)
+        return;
+    if (madvise(r->base + off, SHM_EXTENT_BYTES, MADV_COLLAPSE) != 0 && errno == EINVAL)
+        r->header->page_kind = SHM_PAGES_4K; /* this kernel or file system has none */
+}
+
 static bool
 commit_extent(struct shm_region *r, uint64_t extent)
 {
     struct shm_header_sh *h = r->header;
-    uint64_t first = extent * SHM_SPANS_PER_EXTENT;
+    uint64_t first = extent * SHM_SPANS_PER_EXTENT, off = h->off_extents + extent * SHM_EXTENT_BYTES;
     if (!file_system_has_room(r->fd)) {
         errno = ENOSPC;
         return false;
     }
-    if (!commit_range(r, h->off_span_metas + extent * META_BYTES_PER_EXTENT, META_BYTES_PER_EXTENT, false) ||
-        !commit_range(r, h->off_extents + extent * SHM_EXTENT_BYTES, SHM_EXTENT_BYTES, true))
+    if (!commit_range(r, h->off_span_metas + extent * META_BYTES_PER_EXTENT, META_BYTES_PER_EXTENT))
+        return false;
+    collapse(r, off);
+    if (!commit_range(r, off, SHM_EXTENT_BYTES))
         return false;
     atomic_store(&r->extent_hints[extent], SHM_SPANS_PER_EXTENT);
     for (uint64_t s = first; s < first + SHM_SPANS_PER_EXTENT; s++) {

@@ -38,14 +38,14 @@ shm_span_swap(struct shm_region *r, uint64_t span, uint64_t from, uint64_t to)
 }
 
 static uint64_t
-claim_in_extent(struct shm_region *r, unsigned slot, uint64_t extent, uint64_t *word)
+claim_in_extent(struct shm_region *r, unsigned slot, unsigned class, uint64_t extent, uint64_t *word)
 {
     uint64_t first = extent * SHM_SPANS_PER_EXTENT;
     for (uint64_t s = first; s < first + SHM_SPANS_PER_EXTENT; s++) {
         uint64_t seen = atomic_load_explicit(&r->span_words[s], memory_order_relaxed);
         if (shm_span_word_state(seen) != SHM_SPAN_FREE)
             continue;
-        *word = shm_span_word(shm_span_word_generation(seen) + 1, (uint16_t)slot, 0, SHM_SPAN_CLAIMED);
+        *word = shm_span_word(shm_span_word_generation(seen) + 1, (uint16_t)slot, (uint8_t)class, SHM_SPAN_CLAIMED);
         if (shm_span_swap(r, s, seen, *word))
             return s;
     }
@@ -53,7 +53,7 @@ claim_in_extent(struct shm_region *r, unsigned slot, uint64_t extent, uint64_t *
 }
 
 uint64_t
-shm_span_claim(struct shm_region *r, unsigned slot, uint64_t *rover, uint64_t *word)
+shm_span_claim(struct shm_region *r, unsigned slot, unsigned class, uint64_t *rover, uint64_t *word)
 {
     uint64_t extents = atomic_load(&r->header->committed_extents);
     for (uint64_t i = 0; i < extents; i++) {
@@ -61,7 +61,7 @@ shm_span_claim(struct shm_region *r, unsigned slot, uint64_t *rover, uint64_t *w
         uint32_t hint = atomic_load_explicit(&r->extent_hints[extent], memory_order_relaxed);
         if (hint == 0)
             continue;
-        uint64_t s = claim_in_extent(r, slot, extent, word);
+        uint64_t s = claim_in_extent(r, slot, class, extent, word);
         if (s != UINT64_MAX) {
             *rover = extent;
             return s;

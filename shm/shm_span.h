@@ -9,8 +9,9 @@
 
 #include "shm/shm_region.h"
 
-/* Claims a free span for a slot; *word gets its word. UINT64_MAX if none is free (commit_wanted is raised). */
-uint64_t shm_span_claim(struct shm_region *r, unsigned slot, uint64_t *rover, uint64_t *word);
+/* Claims a free span for a slot, to be cut into blocks of a class (SHM_CLASS_WHOLE: not cut); *word gets its word.
+ * UINT64_MAX if none is free (commit_wanted is raised). */
+uint64_t shm_span_claim(struct shm_region *r, unsigned slot, unsigned class, uint64_t *rover, uint64_t *word);
 /* Gives a claimed span back. */
 void shm_span_unclaim(struct shm_region *r, uint64_t span, uint64_t word);
 /* One compare-and-swap, as redo items need it; true if it changed the word. Keeps the hints. */

@@ -116,9 +116,22 @@ prefix_of(uint64_t position, unsigned depth)
 static struct shm_segment_sh *
 segment_at(const struct shm_region *r, uint64_t word)
 {
-    struct shm_segment_sh *s = shm_at(r, word & ~1ull);
+    struct shm_segment_sh *s = shm_at(r, shm_table_off(word));
     xassert(s->magic == SHM_SEGMENT_MAGIC);
     return s;
+}
+
+/* The word of the segment of a position; 0: the tree is empty. */
+static uint64_t
+find_word(const struct shm_tree *t, uint64_t position)
+{
+    uint64_t word = t->sh->root;
+    while (word && !shm_table_is_segment(word)) {
+        const struct shm_node_sh *node = shm_at(t->region, word);
+        xassert(node->magic == SHM_NODE_MAGIC && node->level + SHM_NODE_BITS <= 64);
+        word = node->child[position << node->level >> (64 - SHM_NODE_BITS)];
+    }
+    return word;
 }
 
 static struct spot
@@ -128,7 +141,7 @@ find_spot(const struct shm_tree *t, uint64_t position)
     uint64_t word = t->sh->root;
     if (word == 0)
         return at;
-    while (!(word & 1)) {
+    while (!shm_table_is_segment(word)) {
         struct shm_node_sh *node = shm_at(t->region, word);
         xassert(node->magic == SHM_NODE_MAGIC && node->level + SHM_NODE_BITS <= 64);
         unsigned i = (unsigned)(position << node->level >> (64 - SHM_NODE_BITS));
@@ -148,8 +161,7 @@ find_spot(const struct shm_tree *t, uint64_t position)
 static unsigned
 home_of(const struct shm_segment_sh *s, uint64_t position)
 {
-    uint64_t rest = s->depth < 64 ? position << s->depth : 0;
-    return (unsigned)((rest >> 32) * s->buckets >> 32);
+    return shm_table_home(position, s->depth, s->buckets);
 }
 
 /* ---- filling fresh segments -------------------------------------------------------------------------------- */
@@ -244,7 +256,7 @@ set_children(struct shm_tx *tx, uint64_t *first, unsigned n, uint64_t word)
 static uint64_t
 segment_word(const struct shm_tree *t, const struct shm_segment_sh *s)
 {
-    return shm_off_of(t->region, s) | 1;
+    return shm_table_segment_word(shm_off_of(t->region, s), s->buckets, s->depth);
 }
 
 /* ---- growing and shrinking ------------------------------------------------------------------------------------ */
@@ -329,13 +341,15 @@ set_place(const struct shm_tree *t, struct shm_place *p, struct shm_segment_sh *
 bool
 shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p)
 {
-    struct shm_segment_sh *s = find_spot(t, position).segment;
+    uint64_t word = find_word(t, position);
     memset(p, 0, sizeof *p);
-    if (!s)
+    if (!word)
         return false;
-    unsigned home = home_of(s, position), reach = s->bucket[home].reach;
+    struct shm_segment_sh *s = shm_at(t->region, shm_table_off(word)); /* its header is not looked at: a cache miss saved */
+    unsigned buckets = shm_table_word_buckets(word), home = shm_table_home(position, shm_table_word_depth(word), buckets);
+    unsigned reach = s->bucket[home].reach;
     for (unsigned d = 0; d <= reach; d++) {
-        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        struct shm_bucket_sh *b = &s->bucket[(home + d) % buckets];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
             if (slot >> 48 != (position & 0xFFFF) || !slot)
@@ -406,7 +420,7 @@ static bool
 shrink(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
 {
     if (t->sh->count == 0) {
-        shm_off root = t->sh->root & ~1ull;
+        shm_off root = shm_table_off(t->sh->root);
         return shm_tx_set64(tx, &t->sh->root, 0) && shm_reclaim_push(tx, t->shard, root);
     }
     struct spot at = find_spot(t, position);
@@ -525,36 +539,32 @@ peek(const struct shm_region *r, uint64_t off, size_t bytes)
     return off >= r->header->off_extents && off < end && bytes <= end - off ? r->base + off : NULL;
 }
 
-static const struct shm_bucket_sh *
-peek_bucket(const struct shm_tree *t, uint64_t position)
+const struct shm_bucket_sh *
+shm_table_prefetch_bucket(const struct shm_tree *t, uint64_t position)
 {
     uint64_t word = *(volatile uint64_t *)&t->sh->root;
-    for (unsigned level = t->skip_bits; word && !(word & 1); level += SHM_NODE_BITS) {
+    for (unsigned level = t->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
         const struct shm_node_sh *node = peek(t->region, word, sizeof *node);
         if (!node || level + SHM_NODE_BITS > 64)
             return NULL;
         word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
     }
-    const struct shm_segment_sh *s = word ? peek(t->region, word & ~1ull, SHM_SPAN_BYTES / 8) : NULL;
-    if (!s || s->buckets == 0 || s->buckets > SHM_SEGMENT_BUCKETS_MAX || s->depth > 63)
+    unsigned buckets = shm_table_word_buckets(word);
+    const struct shm_segment_sh *s = word ? peek(t->region, shm_table_off(word), segment_bytes(buckets)) : NULL;
+    if (!s || buckets == 0)
         return NULL;
-    return &s->bucket[home_of(s, position)];
+    const struct shm_bucket_sh *b = &s->bucket[shm_table_home(position, shm_table_word_depth(word), buckets)];
+    __builtin_prefetch(b);
+    return b;
 }
 
 void
-shm_table_prefetch(const struct shm_tree *t, uint64_t position, int stage)
+shm_table_prefetch_entry(const struct shm_region *r, const struct shm_bucket_sh *b, uint64_t position)
 {
-    const struct shm_bucket_sh *b = peek_bucket(t, position);
-    if (!b)
-        return;
-    if (stage == 0) {
-        __builtin_prefetch(b);
-        return;
-    }
     for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
         uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
         if (slot && slot >> 48 == (position & 0xFFFF)) {
-            const char *e = t->region->base + (slot << 16 >> 16);
+            const char *e = r->base + (slot << 16 >> 16);
             __builtin_prefetch(e);
             __builtin_prefetch(e + 64);
         }

@@ -51,8 +51,48 @@ struct shm_node_sh {
     uint32_t level;        /* position bits in front of this node's 6 */
     uint64_t unused;
     uint64_t next_reclaim; /* T: used once the tree is detached */
-    _Atomic uint64_t child[SHM_NODE_CHILDREN]; /* T: offset of a node, or offset|1 of a segment; never 0 */
+    _Atomic uint64_t child[SHM_NODE_CHILDREN]; /* T: words as below; never 0 */
 };
+
+/* The word by which a root or a child refers to what hangs there:
+ *
+ *   node      offset
+ *   segment   depth : 8 | buckets : 8 | offset : 47 | 1
+ *
+ * Depth and bucket count stand in the word as well as in the segment, so that a lookup goes from the node straight to
+ * the bucket: the segment's header would be one more cache miss (and page walk) for each. */
+static inline bool
+shm_table_is_segment(uint64_t word)
+{
+    return word & 1;
+}
+static inline shm_off
+shm_table_off(uint64_t word)
+{
+    return word & ((1ull << 48) - 2);
+}
+static inline uint64_t
+shm_table_segment_word(shm_off off, unsigned buckets, unsigned depth)
+{
+    return (uint64_t)depth << 56 | (uint64_t)buckets << 48 | off | 1;
+}
+static inline unsigned
+shm_table_word_buckets(uint64_t word)
+{
+    return word >> 48 & 0xFF;
+}
+static inline unsigned
+shm_table_word_depth(uint64_t word)
+{
+    return (unsigned)(word >> 56);
+}
+/* The bucket at which a position is at home in a segment. */
+static inline unsigned
+shm_table_home(uint64_t position, unsigned depth, unsigned buckets)
+{
+    uint64_t rest = depth < 64 ? position << depth : 0;
+    return (unsigned)((rest >> 32) * buckets >> 32);
+}
 
 /* Where an entry stands in its tree; valid while the lock is held and the tree unchanged. */
 struct shm_place {
@@ -105,7 +145,10 @@ bool shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *
 /* A random entry; false if the tree is empty. `random` is 128 bits of randomness. */
 bool shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p);
 
-/* Prefetches what a lookup of the position will read: stage 0 the bucket line, stage 1 the entry. */
-void shm_table_prefetch(const struct shm_tree *t, uint64_t position, int stage);
+/* Looking up ahead, for many keys at once and without any lock: what will be read comes into the cache meanwhile. It
+ * decides nothing, and what it follows is checked against the committed region. Returns the bucket of the position, which
+ * it prefetched (NULL: none to be seen); the second call, when that has come, prefetches the entry. */
+const struct shm_bucket_sh *shm_table_prefetch_bucket(const struct shm_tree *t, uint64_t position);
+void shm_table_prefetch_entry(const struct shm_region *r, const struct shm_bucket_sh *b, uint64_t position);
 
 #endif

@@ -231,7 +231,7 @@ undo_next_piece(struct shm_tx *tx)
         return false;
     }
     if (link >= tx->undo_spans) {
-        uint64_t word, span = shm_span_claim(tx->region, tx->slot, &tx->rover, &word);
+        uint64_t word, span = shm_span_claim(tx->region, tx->slot, SHM_CLASS_WHOLE, &tx->rover, &word);
         if (span == UINT64_MAX) {
             tx->want = shm_alloc_want(tx->region);
             return false;
@@ -413,7 +413,7 @@ redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t 
             return false;
         }
         if (link >= tx->redo_spans) {
-            uint64_t word, more = shm_span_claim(tx->region, tx->slot, &tx->rover, &word);
+            uint64_t word, more = shm_span_claim(tx->region, tx->slot, SHM_CLASS_WHOLE, &tx->rover, &word);
             if (more == UINT64_MAX) {
                 tx->want = shm_alloc_want(tx->region);
                 return false;
@@ -459,7 +459,7 @@ spill(struct shm_tx *tx, uint64_t *first)
     size_t pieces = (tx->record_len + room - 1) / room;
     for (size_t i = pieces; i-- > 0;) {
         size_t at = i * room, n = tx->record_len - at < room ? tx->record_len - at : room;
-        uint64_t word, bytes = n, span = shm_span_claim(r, tx->slot, &tx->rover, &word);
+        uint64_t word, bytes = n, span = shm_span_claim(r, tx->slot, SHM_CLASS_WHOLE, &tx->rover, &word);
         if (span == UINT64_MAX) {
             tx->want = shm_alloc_want(r);
             return false;

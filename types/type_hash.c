@@ -718,7 +718,7 @@ static bool
 tree_free(struct shm_tx *tx, unsigned shard, shm_off off)
 {
     const struct hash_root_sh *root = shm_at(tx->region, off);
-    if (root->tree.root && !shm_reclaim_push(tx, shard, root->tree.root & ~1ull))
+    if (root->tree.root && !shm_reclaim_push(tx, shard, shm_table_off(root->tree.root)))
         return false;
     shm_tx_free(tx, off);
     return true;

@@ -201,7 +201,7 @@ fixture_clear(struct fixture *f)
     for (unsigned shard = 0; shard < f->region.nshards; shard++) {
         struct shm_tree_sh *t = &shm_region_dbroot(&f->region, shard, 0)->tree;
         if (t->root)
-            cr_assert(shm_reclaim_push(&f->tx, shard, t->root & ~1ull));
+            cr_assert(shm_reclaim_push(&f->tx, shard, shm_table_off(t->root)));
         cr_assert(shm_tx_set64(&f->tx, &t->root, 0) && shm_tx_set64(&f->tx, &t->count, 0));
     }
     cr_assert(shm_tx_commit(&f->tx));
