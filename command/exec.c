@@ -222,18 +222,60 @@ is_paused(const struct engine *e, const struct command_row *row)
            (atomic_load(&e->control->pause_all) || (row->flags & CMD_WRITE));
 }
 
+/* ---- looking ahead ------------------------------------------------------------------------------------------------ */
+
+void
+exec_ahead_begin(struct engine *e)
+{
+    e->exec.ahead_next = e->exec.ahead_count = 0;
+}
+
+void
+exec_ahead_add(struct engine *e, const struct session *s, const struct resp_request *reqs, int n)
+{
+    struct exec_state *x = &e->exec;
+    for (int i = 0; i < n && x->ahead_count < EXEC_BATCH_MAX; i++) {
+        const struct resp_request *req = &reqs[i];
+        struct exec_ahead *a = &x->ahead[x->ahead_count++];
+        *a = (struct exec_ahead){.argv = req->argv, .row = command_find(req->argv[0].data, req->argv[0].len)};
+        if (!a->row || a->row->first != 1 || req->argc < 2)
+            continue;
+        uint64_t position = shm_table_position(e->region, req->argv[1].data, req->argv[1].len, e->cluster);
+        struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, position), s->db);
+        shm_table_ahead(&t, position, &a->key);
+    }
+}
+
+void
+exec_ahead_prefetch(struct engine *e)
+{
+    struct exec_state *x = &e->exec;
+    if (x->ahead_count < 2)
+        return; /* nothing to do while it comes */
+    for (bool more = true; more;) { /* ends: each step goes one level down */
+        more = false;
+        for (unsigned i = 0; i < x->ahead_count; i++)
+            more |= shm_table_ahead_step(e->region, &x->ahead[i].key);
+    }
+}
+
+/* What was noted of the request; NULL: nothing. */
+static const struct exec_ahead *
+noted_ahead(struct exec_state *x, const struct resp_arg *argv)
+{
+    while (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv != argv)
+        x->ahead_next++; /* of a connection that closed before it was run */
+    return x->ahead_next < x->ahead_count ? &x->ahead[x->ahead_next++] : NULL;
+}
+
+/* ---- a request ------------------------------------------------------------------------------------------------------ */
+
 enum exec_result
 exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
 {
     struct exec_state *x = &e->exec;
-    const struct command_row *row = NULL;
-    uint64_t position = 0;
-    if (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv == argv) {
-        row = x->ahead[x->ahead_next].row;
-        position = x->ahead[x->ahead_next++].position;
-    }
-    if (!row)
-        row = command_find(argv[0].data, argv[0].len);
+    const struct exec_ahead *ahead = noted_ahead(x, argv);
+    const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
     if (refused(row, argc, argv, out))
         return EXEC_DONE;
     if ((row->flags & CMD_DENYOOM) && over_limit(e->region)) {
@@ -245,7 +287,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     s->last_command = row->name;
     x->commands++;
-    if (!find_keys(&c, position)) {
+    if (!find_keys(&c, ahead ? ahead->key.position : 0)) {
         resp_out_error(out, oom_text);
         return EXEC_DONE;
     }
@@ -257,31 +299,4 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     else
         run_reading(&c);
     return buf_failed(out->buf) ? EXEC_CLOSE : result;
-}
-
-/* Looks one request up: its row, its first key's position, the bucket. */
-static void
-look_ahead(struct engine *e, const struct session *s, const struct resp_request *req, struct exec_ahead *a)
-{
-    *a = (struct exec_ahead){.argv = req->argv, .row = command_find(req->argv[0].data, req->argv[0].len)};
-    if (!a->row || a->row->first != 1 || req->argc < 2)
-        return;
-    a->position = shm_table_position(e->region, req->argv[1].data, req->argv[1].len, e->cluster);
-    struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, a->position), s->db);
-    a->bucket = shm_table_prefetch_bucket(&t, a->position);
-}
-
-void
-exec_prefetch(struct engine *e, const struct session *s, const struct resp_request *reqs, int n)
-{
-    struct exec_state *x = &e->exec;
-    x->ahead_next = x->ahead_count = 0;
-    if (n <= 1)
-        return;
-    x->ahead_count = (unsigned)(n < EXEC_BATCH_MAX ? n : EXEC_BATCH_MAX);
-    for (unsigned i = 0; i < x->ahead_count; i++)
-        look_ahead(e, s, &reqs[i], &x->ahead[i]);
-    for (unsigned i = 0; i < x->ahead_count; i++)
-        if (x->ahead[i].bucket)
-            shm_table_prefetch_entry(e->region, x->ahead[i].bucket, x->ahead[i].position);
 }

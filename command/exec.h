@@ -24,10 +24,13 @@ enum exec_result {
 /* Runs a request. argv points into the caller's input and stays valid during the call. */
 enum exec_result exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out);
 
-/* To be called with each batch of parsed requests before the first is run: looks up rows and positions and prefetches
- * what the look-ups will read. It decides nothing: a request may be run without, after, or never. What it noted is
- * used by exec_run for a request with the same argv, in the batch's order, and forgotten at the next call: so a caller
- * who runs a request that belongs to no batch first calls it with n = 0. */
-void exec_prefetch(struct engine *e, const struct session *s, const struct resp_request *reqs, int n);
+/* Looking requests up ahead: rows, positions, and what the look-ups will read brought into the cache. It decides nothing:
+ * a request may be run without, after, or never. exec_run uses what was noted for a request with the same argv if
+ * requests are run in the order in which they were added; exec_ahead_begin forgets all. At most EXEC_BATCH_MAX requests
+ * are noted, further ones ignored. */
+void exec_ahead_begin(struct engine *e);
+void exec_ahead_add(struct engine *e, const struct session *s, const struct resp_request *reqs, int n);
+/* Once, after all were added. */
+void exec_ahead_prefetch(struct engine *e);
 
 #endif

@@ -7,19 +7,19 @@
 
 #include <stdint.h>
 
+#include "shm/shm_table.h"
+
 #define EXEC_BATCH_MAX 32 /* requests looked up ahead */
 
 struct cmd_key;
 struct command_row;
 struct resp_arg;
-struct shm_bucket_sh;
 
-/* A request looked up ahead by exec_prefetch. */
+/* A request looked up ahead (exec_ahead_add). */
 struct exec_ahead {
     const struct resp_arg *argv;
     const struct command_row *row; /* NULL: not looked up */
-    uint64_t position;             /* of the first key, if the row has one in a fixed place; else 0 */
-    const struct shm_bucket_sh *bucket; /* where it is looked for; NULL: nothing to prefetch */
+    struct shm_ahead key;          /* of the first key, if the row has one in a fixed place; else position is 0 */
 };
 
 struct exec_state {

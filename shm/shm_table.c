@@ -126,10 +126,10 @@ static uint64_t
 find_word(const struct shm_tree *t, uint64_t position)
 {
     uint64_t word = t->sh->root;
-    while (word && !shm_table_is_segment(word)) {
+    for (unsigned level = t->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
         const struct shm_node_sh *node = shm_at(t->region, word);
-        xassert(node->magic == SHM_NODE_MAGIC && node->level + SHM_NODE_BITS <= 64);
-        word = node->child[position << node->level >> (64 - SHM_NODE_BITS)];
+        xassert_debug(node->magic == SHM_NODE_MAGIC && node->level == level);
+        word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
     }
     return word;
 }
@@ -539,34 +539,55 @@ peek(const struct shm_region *r, uint64_t off, size_t bytes)
     return off >= r->header->off_extents && off < end && bytes <= end - off ? r->base + off : NULL;
 }
 
-const struct shm_bucket_sh *
-shm_table_prefetch_bucket(const struct shm_tree *t, uint64_t position)
+/* Sets what the next step reads, behind a word that is at `level`. */
+static void
+ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, unsigned level)
 {
-    uint64_t word = *(volatile uint64_t *)&t->sh->root;
-    for (unsigned level = t->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
-        const struct shm_node_sh *node = peek(t->region, word, sizeof *node);
+    a->next = NULL;
+    if (word == 0)
+        return;
+    if (shm_table_is_segment(word)) {
+        unsigned buckets = shm_table_word_buckets(word);
+        const struct shm_segment_sh *s = peek(r, shm_table_off(word), segment_bytes(buckets));
+        if (!s || buckets == 0)
+            return;
+        a->next = &s->bucket[shm_table_home(a->position, shm_table_word_depth(word), buckets)];
+        a->level = SHM_AHEAD_BUCKET;
+    } else {
+        const struct shm_node_sh *node = peek(r, word, sizeof *node);
         if (!node || level + SHM_NODE_BITS > 64)
-            return NULL;
-        word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
+            return;
+        a->next = &node->child[a->position << level >> (64 - SHM_NODE_BITS)];
+        a->level = (uint8_t)(level + SHM_NODE_BITS);
     }
-    unsigned buckets = shm_table_word_buckets(word);
-    const struct shm_segment_sh *s = word ? peek(t->region, shm_table_off(word), segment_bytes(buckets)) : NULL;
-    if (!s || buckets == 0)
-        return NULL;
-    const struct shm_bucket_sh *b = &s->bucket[shm_table_home(position, shm_table_word_depth(word), buckets)];
-    __builtin_prefetch(b);
-    return b;
+    __builtin_prefetch(a->next);
 }
 
 void
-shm_table_prefetch_entry(const struct shm_region *r, const struct shm_bucket_sh *b, uint64_t position)
+shm_table_ahead(const struct shm_tree *t, uint64_t position, struct shm_ahead *a)
 {
+    a->position = position;
+    ahead_follow(t->region, a, *(volatile uint64_t *)&t->sh->root, t->skip_bits);
+}
+
+bool
+shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
+{
+    if (!a->next)
+        return false;
+    if (a->level != SHM_AHEAD_BUCKET) {
+        ahead_follow(r, a, atomic_load_explicit((const _Atomic uint64_t *)a->next, memory_order_relaxed), a->level);
+        return a->next != NULL;
+    }
+    const struct shm_bucket_sh *b = a->next;
     for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
         uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-        if (slot && slot >> 48 == (position & 0xFFFF)) {
+        if (slot && slot >> 48 == (a->position & 0xFFFF)) {
             const char *e = r->base + (slot << 16 >> 16);
             __builtin_prefetch(e);
             __builtin_prefetch(e + 64);
         }
     }
+    a->next = NULL;
+    return false;
 }

@@ -145,10 +145,18 @@ bool shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *
 /* A random entry; false if the tree is empty. `random` is 128 bits of randomness. */
 bool shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p);
 
-/* Looking up ahead, for many keys at once and without any lock: what will be read comes into the cache meanwhile. It
- * decides nothing, and what it follows is checked against the committed region. Returns the bucket of the position, which
- * it prefetched (NULL: none to be seen); the second call, when that has come, prefetches the entry. */
-const struct shm_bucket_sh *shm_table_prefetch_bucket(const struct shm_tree *t, uint64_t position);
-void shm_table_prefetch_entry(const struct shm_region *r, const struct shm_bucket_sh *b, uint64_t position);
+/* Looking up ahead, for many keys at once and without any lock: each step reads what the step before has brought into
+ * the cache, and prefetches what the next one reads, down to the entry. It decides nothing, and what it follows is checked
+ * against the committed region. */
+struct shm_ahead {
+    uint64_t position;
+    const void *next; /* a word of a node, or a bucket; NULL: done */
+    uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_BUCKET: next is a bucket */
+};
+#define SHM_AHEAD_BUCKET 255u
+/* The first step. */
+void shm_table_ahead(const struct shm_tree *t, uint64_t position, struct shm_ahead *a);
+/* A further one; false when there is nothing more to do. */
+bool shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a);
 
 #endif

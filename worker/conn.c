@@ -12,17 +12,11 @@
 #include <unistd.h>
 
 #include "command/clients.h"
-#include "command/exec.h"
+#include "worker/serve.h"
 
 #define READ_BYTES 32768u              /* room for one read */
 #define READ_AHEAD_MAX (4u << 20)      /* room made at once for a large request whose length is known */
-#define WRITE_EARLY (1u << 20)         /* replies pending before the rest of a batch's are made */
 #define IDLE_TRIM_S 2.0                /* after which an empty buffer's memory is given back */
-
-struct conn_parked {
-    struct resp_request request[CONN_BATCH];
-    int next, count;
-};
 
 static void on_event(struct ev_loop *loop, ev_io *io, int events);
 
@@ -110,17 +104,6 @@ conn_open(struct worker *w, int fd, uint32_t session_flags)
     return true;
 }
 
-static void
-unpark(struct conn *c)
-{
-    struct conn **at = &c->worker->parked;
-    while (*at != c)
-        at = &(*at)->next_parked;
-    *at = c->next_parked;
-    free(c->parked);
-    c->parked = NULL;
-}
-
 void
 conn_close(struct conn *c)
 {
@@ -129,8 +112,7 @@ conn_close(struct conn *c)
     wait_for(c, 0);
     clients_remove(&w->engine, &c->session);
     close(c->session.fd);
-    if (c->parked)
-        unpark(c);
+    serve_forget(c);
     if (w->sweep == c)
         w->sweep = c->next;
     if (c->prev)
@@ -150,9 +132,8 @@ conn_close(struct conn *c)
 
 /* ---- out ------------------------------------------------------------------------------------------------------ */
 
-/* Writes what the socket takes. False: the connection was closed. */
-static bool
-flush(struct conn *c)
+bool
+conn_flush(struct conn *c)
 {
     while (buf_pending(&c->out) > 0) {
         ssize_t n = send(c->session.fd, buf_head(&c->out), buf_pending(&c->out), MSG_NOSIGNAL);
@@ -174,142 +155,6 @@ flush(struct conn *c)
     }
     wait_for(c, (c->closing || c->parked ? 0 : EV_READ) | (pending ? EV_WRITE : 0));
     return true;
-}
-
-/* ---- running -------------------------------------------------------------------------------------------------- */
-
-enum ran { RAN_ALL, RAN_PARKED, RAN_CLOSED };
-
-/* Keeps the requests from `next` on for later. */
-static enum ran
-park(struct conn *c, const struct resp_request *request, int next, int count)
-{
-    struct worker *w = c->worker;
-    if (!c->parked) {
-        c->parked = malloc(sizeof *c->parked);
-        if (!c->parked) {
-            conn_close(c);
-            return RAN_CLOSED;
-        }
-        for (int i = next; i < count; i++)
-            c->parked->request[i] = request[i];
-        c->parked->count = count;
-        c->next_parked = w->parked;
-        w->parked = c;
-        ev_timer_again(w->loop, &w->retry);
-    }
-    c->parked->next = next;
-    return RAN_PARKED;
-}
-
-/* A reply that CLIENT REPLY has switched off is made all the same and taken back. */
-static void
-drop_reply(struct conn *c, size_t mark)
-{
-    struct session *s = &c->session;
-    if (s->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))
-        buf_truncate(&c->out, mark);
-    s->flags &= ~(unsigned)SESSION_REPLY_SKIP;
-    if (s->flags & SESSION_REPLY_SKIP_NEXT)
-        s->flags = (s->flags & ~(unsigned)SESSION_REPLY_SKIP_NEXT) | SESSION_REPLY_SKIP;
-}
-
-/* Runs requests next .. count-1. */
-static enum ran
-run(struct conn *c, const struct resp_request *request, int next, int count)
-{
-    struct engine *e = &c->worker->engine;
-    struct session *s = &c->session;
-    for (int i = next; i < count; i++) {
-        struct resp_out out = {.buf = &c->out, .version = s->resp};
-        if (clients_killed(s)) {
-            conn_close(c);
-            return RAN_CLOSED;
-        }
-        size_t mark = c->out.len;
-        enum exec_result r = exec_run(e, s, request[i].argc, request[i].argv, &out);
-        if (r == EXEC_AGAIN)
-            return park(c, request, i, count);
-        if (r == EXEC_CLOSE || (s->flags & SESSION_CLOSE_NOW)) {
-            conn_close(c);
-            return RAN_CLOSED;
-        }
-        if (s->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT))
-            drop_reply(c, mark);
-        if (s->flags & SESSION_CLOSE_AFTER_REPLY) {
-            c->closing = true;
-            break;
-        }
-        if (buf_pending(&c->out) > WRITE_EARLY && !flush(c))
-            return RAN_CLOSED;
-    }
-    if (c->parked)
-        unpark(c);
-    return RAN_ALL;
-}
-
-/* A protocol error is told and ends the connection. */
-static void
-refuse(struct conn *c)
-{
-    char text[64];
-    struct resp_out out = {.buf = &c->out, .version = c->session.resp};
-    resp_parser_error(&c->parser, text);
-    resp_out_errorf(&out, "ERR %s", text);
-    c->closing = true;
-}
-
-/* Runs all complete requests in the input. False: the connection was closed. */
-static bool
-run_input(struct conn *c)
-{
-    struct resp_request request[CONN_BATCH];
-    const struct resp_limits limits = {.bulk_max = c->worker->engine.exec.bulk_max,
-        .unauthenticated = !(c->session.flags & SESSION_AUTHENTICATED)};
-    int batch = limits.unauthenticated ? 1 : CONN_BATCH;
-    for (;;) {
-        enum resp_parse_result got = RESP_PARSE_REQUEST;
-        int n = 0;
-        while (n < batch && (got = resp_parse(&c->parser, &c->in, &limits, &request[n])) == RESP_PARSE_REQUEST)
-            n++;
-        if (n > 0) {
-            exec_prefetch(&c->worker->engine, &c->session, request, n);
-            enum ran ran = run(c, request, 0, n);
-            if (ran == RAN_CLOSED)
-                return false;
-            if (ran == RAN_PARKED || c->closing)
-                break;
-        }
-        resp_parser_release(&c->parser, &c->in);
-        if (got == RESP_PARSE_BAD)
-            refuse(c);
-        if (got == RESP_PARSE_NOMEM && n == 0) {
-            conn_close(c);
-            return false;
-        }
-        if (got == RESP_PARSE_BAD || got == RESP_PARSE_MORE)
-            break;
-        if (limits.unauthenticated && (c->session.flags & SESSION_AUTHENTICATED))
-            return run_input(c); /* once: the limits have changed */
-    }
-    return flush(c);
-}
-
-bool
-conn_retry(struct conn *c)
-{
-    struct conn_parked *p = c->parked;
-    exec_prefetch(&c->worker->engine, &c->session, NULL, 0);
-    switch (run(c, p->request, p->next, p->count)) {
-    case RAN_CLOSED:
-        return false;
-    case RAN_PARKED:
-        return true;
-    case RAN_ALL:
-        break;
-    }
-    resp_parser_release(&c->parser, &c->in);
-    return c->closing ? flush(c) : run_input(c);
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------------- */
@@ -342,10 +187,10 @@ on_event(struct ev_loop *loop, ev_io *io, int events)
 {
     struct conn *c = (struct conn *)((char *)io - offsetof(struct conn, io));
     (void)loop;
-    if ((events & EV_WRITE) && !flush(c))
+    if ((events & EV_WRITE) && !conn_flush(c))
         return;
     if ((events & EV_READ) && !c->closing && !c->parked && fill(c))
-        run_input(c);
+        serve_ready(c);
 }
 
 /* ---- regular look --------------------------------------------------------------------------------------------- */

@@ -1,8 +1,7 @@
-/* conn.h - one client's connection: bytes in, commands run, bytes out.
+/* conn.h - one client's connection: bytes in and bytes out; serve.h runs what lies between.
  *
- * A readable socket is read once, every complete request in the buffer is run in batches, and the replies leave with
- * one write; what the socket does not take waits for it to be writable. A command that cannot run for want of
- * committed memory parks the connection: nothing further is read or parsed till it ran, so its order holds.
+ * A readable socket is read once and the connection is handed to serve.h, which runs its requests when every readable
+ * socket was read; the replies leave with one write, and what the socket does not take waits for it to be writable.
  *
  * Process: worker. Locks: none held between calls. Crash: the connection is lost with its worker; nothing else.
  */
@@ -14,9 +13,7 @@
 #include "resp/resp_parse.h"
 #include "worker/worker.h"
 
-#define CONN_BATCH 16
-
-struct conn_parked;
+struct serve_parked;
 
 struct conn {
     struct session session;
@@ -27,8 +24,10 @@ struct conn {
     bool closing;               /* nothing further is read; closed once its replies are out */
     struct buf in, out;
     struct resp_parser parser;
-    struct conn_parked *parked; /* requests parsed and not yet run; NULL: none */
+    struct serve_parked *parked; /* requests parsed and not yet run; NULL: none. serve.c's, like the next three */
     struct conn *next_parked;
+    struct conn *next_ready, *prev_ready;
+    unsigned turns;             /* 0: not ready; else 1 + batches run since it became so */
     ev_tstamp opened;           /* loop time of its beginning */
     ev_tstamp active;           /* loop time of its last bytes in or out */
 };
@@ -36,8 +35,8 @@ struct conn {
 /* Takes over an accepted socket (non-blocking, close-on-exec). False, and closed, if memory is short or the peer gone. */
 bool conn_open(struct worker *w, int fd, uint32_t session_flags);
 void conn_close(struct conn *c);
-/* Tries again what is parked. Returns false if the connection was closed. */
-bool conn_retry(struct conn *c);
+/* Writes what the socket takes, and waits for what comes next. False: the connection was closed. */
+bool conn_flush(struct conn *c);
 /* The regular look: gives idle memory back, closes what was idle too long. False if it was closed. */
 bool conn_cron(struct conn *c, ev_tstamp now, ev_tstamp timeout);
 /* Bytes of private memory that the connection holds. */

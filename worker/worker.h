@@ -17,11 +17,13 @@ struct worker {
     struct engine engine;
     struct conn *conns;        /* all connections, newest first */
     struct conn *parked;       /* those whose next command waits for memory, newest first */
+    struct conn *ready, *ready_last; /* those with input to run, in the order of its arrival (serve.h) */
     struct conn *sweep;        /* next connection that the cron looks at; NULL: begin again */
     uint64_t private_bytes;    /* buffers of the connections the sweep has passed in this round */
     bool draining;
     ev_io listener[HERITAGE_ADDRESSES_MAX], unix_listener, orders, wake;
     ev_timer cron, retry;
+    ev_idle more;              /* runs while input is left over: the loop must not sleep */
     ev_prepare before_wait;
     ev_check after_wait;
 };

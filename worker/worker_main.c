@@ -1,7 +1,8 @@
 /* worker_main.c - a worker's loop: its watchers, its regular work, its end (see worker_main.h).
  *
- * Everything a client sends is run here, in one thread. Between two waits the process is inside a region epoch, so
- * that what it reads without locks stays readable; while it waits it holds nothing back.
+ * Everything a client sends is run here, in one thread: a turn of the loop reads every readable socket, then runs what
+ * came (serve.h), then waits. Between two waits the process is inside a region epoch, so that what it reads without locks
+ * stays readable; while it waits it holds nothing back.
  *
  * Process: worker. Locks: none held between callbacks. Crash: see conn.h; the slot's next owner goes on with the
  * listeners. Fails: without memory for its loop or engine a new process ends, and the master starts it again later.
@@ -18,9 +19,9 @@
 #include "shm/shm_proc.h"
 #include "worker/accept.h"
 #include "worker/conn.h"
+#include "worker/serve.h"
 
 #define CRON_S 0.1
-#define RETRY_S 0.001          /* parked commands are tried again this often */
 #define CRON_CONNS 1000        /* connections looked at in one cron, at least a tenth of all */
 #define DRAIN_S 3.0            /* what a drain waits for slow readers */
 #define CLOCK_GRAIN_S 1        /* of the access clock */
@@ -33,6 +34,7 @@ on_before_wait(struct ev_loop *loop, ev_prepare *p, int events)
     struct worker *w = ev_userdata(loop);
     (void)p;
     (void)events;
+    serve_turn(w);
     engine_publish(&w->engine);
     shm_epoch_leave(w->engine.region, w->engine.slot);
 }
@@ -81,21 +83,6 @@ on_cron(struct ev_loop *loop, ev_timer *t, int events)
     atomic_store_explicit(&w->engine.region->slots[w->engine.slot].heartbeat_ns,
         (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec, memory_order_relaxed);
     sweep_conns(w);
-}
-
-static void
-on_retry(struct ev_loop *loop, ev_timer *t, int events)
-{
-    struct worker *w = ev_userdata(loop);
-    struct conn *c = w->parked;
-    (void)events;
-    while (c) {
-        struct conn *next = c->next_parked;
-        conn_retry(c);
-        c = next;
-    }
-    if (!w->parked)
-        ev_timer_stop(loop, t);
 }
 
 /* ---- orders ----------------------------------------------------------------------------------------------------- */
@@ -178,7 +165,6 @@ start_watchers(struct worker *w)
     ev_prepare_init(&w->before_wait, on_before_wait);
     ev_check_init(&w->after_wait, on_after_wait);
     ev_timer_init(&w->cron, on_cron, CRON_S, CRON_S);
-    ev_timer_init(&w->retry, on_retry, 0., RETRY_S);
     ev_io_init(&w->orders, on_orders, w->heritage->orders, EV_READ);
     ev_io_init(&w->wake, on_wake, w->heritage->wake[w->engine.slot], EV_READ);
     ev_prepare_start(w->loop, &w->before_wait);
@@ -186,6 +172,7 @@ start_watchers(struct worker *w)
     ev_timer_start(w->loop, &w->cron);
     ev_io_start(w->loop, &w->orders);
     ev_io_start(w->loop, &w->wake);
+    serve_start(w);
     accept_start(w);
 }
 

@@ -1,0 +1,315 @@
+/* serve.c - batches of requests over all ready connections (see serve.h).
+ *
+ * A connection is in the list of ready ones from its first unseen input until its requests are run. Commands of one
+ * connection never close another (they mark it, and it is closed when its own turn comes), so the connections of a batch
+ * stay valid until their own part has run.
+ */
+#include "worker/serve.h"
+
+#include <stdlib.h>
+
+#include "command/clients.h"
+#include "command/exec.h"
+
+#define WRITE_EARLY (1u << 20) /* replies pending before the rest of a batch's are made */
+#define RETRY_S 0.001          /* parked commands are tried again this often */
+
+struct serve_parked {
+    struct resp_request request[SERVE_BATCH];
+    int next, count;
+};
+
+/* The requests of one connection in a batch. */
+struct part {
+    struct conn *conn;
+    int first, end;
+    unsigned turns;             /* conn->turns when it was taken; that is 0 while the part is in a batch */
+    enum resp_parse_result got; /* how its parsing ended */
+};
+
+struct batch {
+    struct resp_request request[SERVE_BATCH];
+    struct part part[SERVE_BATCH];
+    int requests, parts;
+};
+
+/* ---- the list of ready connections ---------------------------------------------------------------------------- */
+
+static void
+link_last(struct worker *w, struct conn *c)
+{
+    c->next_ready = NULL;
+    c->prev_ready = w->ready_last;
+    if (w->ready_last)
+        w->ready_last->next_ready = c;
+    else
+        w->ready = c;
+    w->ready_last = c;
+}
+
+static void
+link_first(struct worker *w, struct conn *c)
+{
+    c->prev_ready = NULL;
+    c->next_ready = w->ready;
+    if (w->ready)
+        w->ready->prev_ready = c;
+    else
+        w->ready_last = c;
+    w->ready = c;
+}
+
+static void
+unlink_ready(struct worker *w, struct conn *c)
+{
+    if (c->prev_ready)
+        c->prev_ready->next_ready = c->next_ready;
+    else
+        w->ready = c->next_ready;
+    if (c->next_ready)
+        c->next_ready->prev_ready = c->prev_ready;
+    else
+        w->ready_last = c->prev_ready;
+}
+
+void
+serve_ready(struct conn *c)
+{
+    if (c->turns)
+        return;
+    c->turns = 1;
+    link_last(c->worker, c);
+}
+
+/* ---- parking --------------------------------------------------------------------------------------------------- */
+
+static void
+unpark(struct conn *c)
+{
+    struct conn **at = &c->worker->parked;
+    while (*at != c)
+        at = &(*at)->next_parked;
+    *at = c->next_parked;
+    free(c->parked);
+    c->parked = NULL;
+}
+
+void
+serve_forget(struct conn *c)
+{
+    if (c->parked)
+        unpark(c);
+    if (c->turns)
+        unlink_ready(c->worker, c);
+    c->turns = 0;
+}
+
+enum ran { RAN_ALL, RAN_PARKED, RAN_CLOSED };
+
+/* Keeps the requests from `next` on for later. */
+static enum ran
+park(struct conn *c, const struct resp_request *request, int next, int end)
+{
+    struct worker *w = c->worker;
+    if (!c->parked) {
+        c->parked = malloc(sizeof *c->parked);
+        if (!c->parked) {
+            conn_close(c);
+            return RAN_CLOSED;
+        }
+        for (int i = next; i < end; i++)
+            c->parked->request[i - next] = request[i];
+        c->parked->count = end - next;
+        next = 0;
+        c->next_parked = w->parked;
+        w->parked = c;
+        ev_timer_again(w->loop, &w->retry);
+    }
+    c->parked->next = next;
+    return RAN_PARKED;
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+/* A reply that CLIENT REPLY has switched off is made all the same and taken back. */
+static void
+drop_reply(struct conn *c, size_t mark)
+{
+    struct session *s = &c->session;
+    if (s->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))
+        buf_truncate(&c->out, mark);
+    s->flags &= ~(unsigned)SESSION_REPLY_SKIP;
+    if (s->flags & SESSION_REPLY_SKIP_NEXT)
+        s->flags = (s->flags & ~(unsigned)SESSION_REPLY_SKIP_NEXT) | SESSION_REPLY_SKIP;
+}
+
+/* Runs requests first .. end-1. */
+static enum ran
+run(struct conn *c, const struct resp_request *request, int first, int end)
+{
+    struct engine *e = &c->worker->engine;
+    struct session *s = &c->session;
+    for (int i = first; i < end; i++) {
+        struct resp_out out = {.buf = &c->out, .version = s->resp};
+        if (clients_killed(s)) {
+            conn_close(c);
+            return RAN_CLOSED;
+        }
+        size_t mark = c->out.len;
+        enum exec_result r = exec_run(e, s, request[i].argc, request[i].argv, &out);
+        if (r == EXEC_AGAIN)
+            return park(c, request, i, end);
+        if (r == EXEC_CLOSE || (s->flags & SESSION_CLOSE_NOW)) {
+            conn_close(c);
+            return RAN_CLOSED;
+        }
+        if (s->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT))
+            drop_reply(c, mark);
+        if (s->flags & SESSION_CLOSE_AFTER_REPLY) {
+            c->closing = true;
+            break;
+        }
+        if (buf_pending(&c->out) > WRITE_EARLY && !conn_flush(c))
+            return RAN_CLOSED;
+    }
+    if (c->parked)
+        unpark(c);
+    return RAN_ALL;
+}
+
+/* A protocol error is told and ends the connection. */
+static void
+refuse(struct conn *c)
+{
+    char text[64];
+    struct resp_out out = {.buf = &c->out, .version = c->session.resp};
+    resp_parser_error(&c->parser, text);
+    resp_out_errorf(&out, "ERR %s", text);
+    c->closing = true;
+}
+
+/* Takes the next ready connection's requests into the batch. A client that has yet to say AUTH is parsed one by one,
+ * because that changes its limits. */
+static void
+take_part(struct worker *w, struct batch *b)
+{
+    struct conn *c = w->ready;
+    struct part *p = &b->part[b->parts++];
+    const struct resp_limits limits = {.bulk_max = w->engine.exec.bulk_max,
+        .unauthenticated = !(c->session.flags & SESSION_AUTHENTICATED)};
+    int room = limits.unauthenticated ? 1 : SERVE_BATCH - b->requests;
+    *p = (struct part){.conn = c, .first = b->requests, .end = b->requests, .turns = c->turns, .got = RESP_PARSE_REQUEST};
+    unlink_ready(w, c);
+    c->turns = 0;
+    while (room-- > 0 && (p->got = resp_parse(&c->parser, &c->in, &limits, &b->request[p->end])) == RESP_PARSE_REQUEST)
+        p->end++;
+    b->requests = p->end;
+    exec_ahead_add(&w->engine, &c->session, b->request + p->first, p->end - p->first);
+}
+
+/* The part has run: the connection is done for now, or goes on with its next requests. */
+static void
+finish_part(struct worker *w, const struct part *p)
+{
+    struct conn *c = p->conn;
+    resp_parser_release(&c->parser, &c->in);
+    if (p->got == RESP_PARSE_BAD && !c->closing)
+        refuse(c);
+    if (p->got == RESP_PARSE_NOMEM && p->first == p->end) {
+        conn_close(c);
+        return;
+    }
+    if (p->got == RESP_PARSE_BAD || p->got == RESP_PARSE_MORE || c->closing) {
+        conn_flush(c);
+        return;
+    }
+    if (p->turns < SERVE_TURNS_MAX) {
+        c->turns = p->turns + 1;
+        link_first(w, c); /* its replies leave together */
+    } else if (conn_flush(c)) {
+        c->turns = 1;
+        link_last(w, c);
+    }
+}
+
+static void
+run_batch(struct worker *w, struct batch *b)
+{
+    for (int i = 0; i < b->parts; i++) {
+        struct part *p = &b->part[i];
+        switch (run(p->conn, b->request, p->first, p->end)) {
+        case RAN_CLOSED:
+            break;
+        case RAN_PARKED:
+            conn_flush(p->conn);
+            break;
+        case RAN_ALL:
+            finish_part(w, p);
+        }
+    }
+}
+
+/* ---- the turn --------------------------------------------------------------------------------------------------- */
+
+static void
+retry(struct conn *c)
+{
+    struct serve_parked *p = c->parked;
+    if (run(c, p->request, p->next, p->count) != RAN_ALL)
+        return;
+    resp_parser_release(&c->parser, &c->in);
+    if (c->closing)
+        conn_flush(c);
+    else
+        serve_ready(c);
+}
+
+static void
+on_retry(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    struct conn *c = w->parked;
+    (void)events;
+    exec_ahead_begin(&w->engine);
+    while (c) {
+        struct conn *next = c->next_parked;
+        retry(c);
+        c = next;
+    }
+    if (!w->parked)
+        ev_timer_stop(loop, t);
+}
+
+/* Its being started is what keeps the loop from sleeping. */
+static void
+on_more(struct ev_loop *loop, ev_idle *i, int events)
+{
+    (void)loop;
+    (void)i;
+    (void)events;
+}
+
+void
+serve_start(struct worker *w)
+{
+    ev_timer_init(&w->retry, on_retry, 0., RETRY_S);
+    ev_idle_init(&w->more, on_more);
+}
+
+void
+serve_turn(struct worker *w)
+{
+    struct batch b;
+    for (unsigned batches = 0; w->ready && batches < SERVE_BATCHES_MAX; batches++) {
+        b.requests = b.parts = 0;
+        exec_ahead_begin(&w->engine);
+        while (w->ready && b.requests < SERVE_BATCH && b.parts < SERVE_BATCH)
+            take_part(w, &b);
+        exec_ahead_prefetch(&w->engine);
+        run_batch(w, &b);
+    }
+    if (w->ready)
+        ev_idle_start(w->loop, &w->more);
+    else
+        ev_idle_stop(w->loop, &w->more);
+}

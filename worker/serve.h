@@ -1,0 +1,31 @@
+/* serve.h - runs the requests of the connections that have input, once a turn of the loop.
+ *
+ * First every readable socket is read, then the requests of all of them are run in batches: a batch takes requests from
+ * as many connections as it needs to be full, looks them up ahead (command/exec.h), and runs them. So the memory that one
+ * request needs comes into the cache while others are parsed, whether one client sends a hundred requests or a hundred
+ * clients send one each. A connection runs a bounded number of batches a turn; what is left over is next turn's.
+ *
+ * A command that cannot run for want of committed memory parks its connection: nothing further of it is read or parsed
+ * till that ran, so its order holds.
+ *
+ * Process: worker. Locks: none held between calls. Crash: unanswered requests are lost with their worker.
+ */
+#ifndef KVSTASH_WORKER_SERVE_H
+#define KVSTASH_WORKER_SERVE_H
+
+#include "worker/conn.h"
+
+#define SERVE_BATCH 32        /* requests looked up ahead together */
+#define SERVE_TURNS_MAX 8     /* batches that one connection runs before others have their turn */
+#define SERVE_BATCHES_MAX 64  /* batches run before sockets are looked at again */
+
+/* Makes the watchers. */
+void serve_start(struct worker *w);
+/* The connection has input: it is run at the end of this turn. */
+void serve_ready(struct conn *c);
+/* Runs what all ready connections have sent. They may be closed in it. */
+void serve_turn(struct worker *w);
+/* The connection closes: whatever is kept of it here is dropped. */
+void serve_forget(struct conn *c);
+
+#endif
