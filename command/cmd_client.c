@@ -20,16 +20,16 @@ wall_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void
-client_id(struct cmd *c)
+void
+cmd_client_id(struct cmd *c)
 {
     resp_out_int(c->out, (int64_t)c->session->id);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
 
-static void
-client_getname(struct cmd *c)
+void
+cmd_client_getname(struct cmd *c)
 {
     if (c->session->name)
         resp_out_bulk_str(c->out, c->session->name);
@@ -37,8 +37,8 @@ client_getname(struct cmd *c)
         resp_out_null(c->out);
 }
 
-static void
-client_setname(struct cmd *c)
+void
+cmd_client_setname(struct cmd *c)
 {
     const char *name = cmd_arg(c, 2);
     size_t n = cmd_arg_len(c, 2);
@@ -130,8 +130,8 @@ reply_lines(struct cmd *c, bool by_ids, bool nobody, bool only_me)
     free(all);
 }
 
-static void
-client_list(struct cmd *c)
+void
+cmd_client_list(struct cmd *c)
 {
     bool nobody = false, by_ids = false;
     if (c->argc == 4 && cmd_arg_is(c, 2, "type")) {
@@ -153,8 +153,8 @@ client_list(struct cmd *c)
     reply_lines(c, by_ids, nobody, false);
 }
 
-static void
-client_info(struct cmd *c)
+void
+cmd_client_info(struct cmd *c)
 {
     reply_lines(c, false, false, true);
 }
@@ -225,8 +225,8 @@ kill_matching(struct cmd *c, const struct filter *f)
     return killed;
 }
 
-static void
-client_kill(struct cmd *c)
+void
+cmd_client_kill(struct cmd *c)
 {
     struct filter f = {.skip_me = true};
     if (c->argc == 3) {
@@ -243,8 +243,8 @@ client_kill(struct cmd *c)
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------------------- */
 
-static void
-client_reply(struct cmd *c)
+void
+cmd_client_reply(struct cmd *c)
 {
     uint32_t *flags = &c->session->flags;
     if (cmd_arg_is(c, 2, "on")) {
@@ -260,8 +260,8 @@ client_reply(struct cmd *c)
     }
 }
 
-static void
-client_no_evict(struct cmd *c)
+void
+cmd_client_no_evict(struct cmd *c)
 {
     if (cmd_arg_is(c, 2, "on"))
         c->session->flags |= SESSION_NO_EVICT;
@@ -274,8 +274,8 @@ client_no_evict(struct cmd *c)
     resp_out_ok(c->out);
 }
 
-static void
-client_pause(struct cmd *c)
+void
+cmd_client_pause(struct cmd *c)
 {
     int64_t ms;
     bool all = true;
@@ -300,70 +300,20 @@ client_pause(struct cmd *c)
     resp_out_ok(c->out);
 }
 
-static void
-client_unpause(struct cmd *c)
+void
+cmd_client_unpause(struct cmd *c)
 {
     atomic_store(&c->engine->control->pause_until_ms, 0);
     resp_out_ok(c->out);
 }
 
 /* No command blocks yet, so no client can be found blocked. */
-static void
-client_unblock(struct cmd *c)
+void
+cmd_client_unblock(struct cmd *c)
 {
     int64_t id;
     if (c->argc == 4 && !cmd_arg_is(c, 3, "timeout") && !cmd_arg_is(c, 3, "error"))
         cmd_error(c, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     else if (cmd_arg_int(c, 2, &id))
         resp_out_int(c->out, 0);
-}
-
-static void
-client_help(struct cmd *c)
-{
-    static const char *const lines[] = {
-        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "GETNAME", "    The name of this connection.",
-        "ID", "    The number of this connection, unique over all workers.",
-        "INFO", "    This connection's line of CLIENT LIST.",
-        "KILL <ip:port>", "    Close the connection from ip:port.",
-        "KILL <option> <value> [<option> <value> ...]", "    Close connections by ADDR, LADDR, TYPE, USER, ID; SKIPME (yes|no).",
-        "LIST [TYPE <type> | ID <id> [<id> ...]]", "    All connections of all workers.",
-        "NO-EVICT (ON|OFF)", "    Spare this connection when client memory is short.",
-        "PAUSE <timeout> [WRITE|ALL]", "    Hold back all clients, or their writes, for timeout milliseconds.",
-        "REPLY (ON|OFF|SKIP)", "    Whether this connection gets replies.",
-        "SETNAME <name>", "    Name this connection.",
-        "UNBLOCK <clientid> [TIMEOUT|ERROR]", "    Wake a blocked client.",
-        "UNPAUSE", "    End a pause at once.",
-        "HELP", "    This text.",
-    };
-    resp_out_array(c->out, sizeof lines / sizeof lines[0]);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        resp_out_simple(c->out, lines[i]);
-}
-
-static const struct {
-    const char *name;
-    int arity;
-    void (*run)(struct cmd *c);
-} subcommands[] = {
-    {"getname", 2, client_getname}, {"help", 2, client_help}, {"id", 2, client_id}, {"info", 2, client_info},
-    {"kill", -3, client_kill}, {"list", -2, client_list}, {"no-evict", 3, client_no_evict}, {"pause", -3, client_pause},
-    {"reply", 3, client_reply}, {"setname", 3, client_setname}, {"unblock", -3, client_unblock}, {"unpause", 2, client_unpause},
-};
-
-void
-cmd_client(struct cmd *c)
-{
-    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
-        if (!cmd_arg_is(c, 1, subcommands[i].name))
-            continue;
-        int arity = subcommands[i].arity;
-        if (arity > 0 ? c->argc != arity : c->argc < -arity)
-            cmd_error(c, "ERR wrong number of arguments for 'client|%s' command", subcommands[i].name);
-        else
-            subcommands[i].run(c);
-        return;
-    }
-    cmd_error(c, "ERR unknown subcommand '%.*s'. Try CLIENT HELP.", (int)cmd_arg_len(c, 1), cmd_arg(c, 1));
 }

@@ -48,19 +48,23 @@ cmd_type(struct cmd *c)
 }
 
 void
-cmd_object(struct cmd *c)
+cmd_object_encoding(struct cmd *c)
 {
     struct key_ref ref;
-    if (c->argc != 3 || !(cmd_arg_is(c, 1, "encoding") || cmd_arg_is(c, 1, "refcount"))) {
-        cmd_error(c, "ERR unknown subcommand or wrong number of arguments for '%.128s'. Try OBJECT HELP.", cmd_arg(c, 1));
-        return;
-    }
-    if (!keyspace_peek(c, 0, &ref))
+    if (keyspace_peek(c, 0, &ref))
+        resp_out_bulk_str(c->out, type_value_encoding_name(ref.place.entry));
+    else
         resp_out_null(c->out);
-    else if (cmd_arg_is(c, 1, "refcount"))
+}
+
+void
+cmd_object_refcount(struct cmd *c)
+{
+    struct key_ref ref;
+    if (keyspace_peek(c, 0, &ref))
         resp_out_int(c->out, 1);
     else
-        resp_out_bulk_str(c->out, type_value_encoding_name(ref.place.entry));
+        resp_out_null(c->out);
 }
 
 /* ---- expiry ------------------------------------------------------------------------------------------------- */

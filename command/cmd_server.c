@@ -159,7 +159,7 @@ cmd_debug(struct cmd *c)
 }
 
 void
-cmd_config(struct cmd *c)
+cmd_config_get(struct cmd *c)
 {
     resp_out_map(c->out, 0);
 }

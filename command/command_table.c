@@ -1,6 +1,10 @@
-/* command_table.c - the rows, and finding one by name.
+/* command_table.c - finding rows of the command table by name.
  *
- * Process: workers. Locks: none. The index is open addressing over a power of two, filled once.
+ * The look-up is on every request's path: a name is folded into two words (its first and its last eight bytes, in lower
+ * case), which are hashed and compared as words. Only names longer than both words together are looked at again. The
+ * index is open addressing, a quarter full at most, filled at the first look-up that finds nothing.
+ *
+ * Process: workers. Locks: none.
  */
 #include "command/command_table.h"
 
@@ -8,117 +12,187 @@
 #include <strings.h>
 
 #include "base/xassert.h"
-#include "command/cmd_rows.h"
 
-const struct command_row command_rows[] = {
-    {"set", cmd_set, -3, CMD_WRITE | CMD_DENYOOM, 1, 1, 1, "string", "Set a key to a string"},
-    {"get", cmd_get, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "string", "Value of a string key"},
-    {"getex", cmd_getex, -2, CMD_WRITE | CMD_FAST, 1, 1, 1, "string", "Value of a key, changing its expiry"},
-    {"getdel", cmd_getdel, 2, CMD_WRITE | CMD_FAST, 1, 1, 1, "string", "Value of a key, deleting it"},
-    {"getset", cmd_getset, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Set a key, answer the old value"},
-    {"setex", cmd_setex, 4, CMD_WRITE | CMD_DENYOOM, 1, 1, 1, "string", "Set with expiry in seconds"},
-    {"psetex", cmd_psetex, 4, CMD_WRITE | CMD_DENYOOM, 1, 1, 1, "string", "Set with expiry in milliseconds"},
-    {"setnx", cmd_setnx, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Set if absent"},
-    {"mset", cmd_mset, -3, CMD_WRITE | CMD_DENYOOM, 1, -1, 2, "string", "Set several keys at once"},
-    {"msetnx", cmd_msetnx, -3, CMD_WRITE | CMD_DENYOOM, 1, -1, 2, "string", "Set several keys if all are absent"},
-    {"mget", cmd_mget, -2, CMD_READONLY | CMD_FAST, 1, -1, 1, "string", "Values of several keys"},
-    {"append", cmd_append, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Append to a string"},
-    {"strlen", cmd_strlen, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "string", "Length of a string"},
-    {"setrange", cmd_setrange, 4, CMD_WRITE | CMD_DENYOOM, 1, 1, 1, "string", "Overwrite part of a string"},
-    {"getrange", cmd_getrange, 4, CMD_READONLY | CMD_COPY_OK, 1, 1, 1, "string", "Part of a string"},
-    {"substr", cmd_getrange, 4, CMD_READONLY | CMD_COPY_OK, 1, 1, 1, "string", "Part of a string"},
-    {"incr", cmd_incr, 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Add one"},
-    {"decr", cmd_decr, 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Subtract one"},
-    {"incrby", cmd_incrby, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Add an integer"},
-    {"decrby", cmd_decrby, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Subtract an integer"},
-    {"incrbyfloat", cmd_incrbyfloat, 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "string", "Add a float"},
-    {"lcs", cmd_lcs, -3, CMD_READONLY, 1, 2, 1, "string", "Longest common subsequence"},
-    {"del", cmd_del, -2, CMD_WRITE, 1, -1, 1, "generic", "Delete keys"},
-    {"unlink", cmd_del, -2, CMD_WRITE | CMD_FAST, 1, -1, 1, "generic", "Delete keys"},
-    {"exists", cmd_exists, -2, CMD_READONLY | CMD_FAST, 1, -1, 1, "generic", "Count existing keys"},
-    {"touch", cmd_exists, -2, CMD_READONLY | CMD_FAST, 1, -1, 1, "generic", "Touch keys"},
-    {"type", cmd_type, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "generic", "Type of a key"},
-    {"expire", cmd_expire, -3, CMD_WRITE | CMD_FAST, 1, 1, 1, "generic", "Expiry in seconds from now"},
-    {"pexpire", cmd_pexpire, -3, CMD_WRITE | CMD_FAST, 1, 1, 1, "generic", "Expiry in milliseconds from now"},
-    {"expireat", cmd_expireat, -3, CMD_WRITE | CMD_FAST, 1, 1, 1, "generic", "Expiry at a time in seconds"},
-    {"pexpireat", cmd_pexpireat, -3, CMD_WRITE | CMD_FAST, 1, 1, 1, "generic", "Expiry at a time in milliseconds"},
-    {"ttl", cmd_ttl, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "generic", "Seconds to live"},
-    {"pttl", cmd_pttl, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "generic", "Milliseconds to live"},
-    {"expiretime", cmd_expiretime, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "generic", "Time of expiry in seconds"},
-    {"pexpiretime", cmd_pexpiretime, 2, CMD_READONLY | CMD_FAST | CMD_COPY_OK, 1, 1, 1, "generic", "Time of expiry in milliseconds"},
-    {"persist", cmd_persist, 2, CMD_WRITE | CMD_FAST, 1, 1, 1, "generic", "Remove the expiry"},
-    {"dbsize", cmd_dbsize, 1, CMD_READONLY | CMD_FAST, 0, 0, 0, "server", "Number of keys"},
-    {"flushdb", cmd_flushdb, -1, CMD_WRITE, 0, 0, 0, "server", "Delete the keys of this database"},
-    {"flushall", cmd_flushall, -1, CMD_WRITE, 0, 0, 0, "server", "Delete all keys"},
-    {"scan", cmd_scan, -2, CMD_READONLY, 0, 0, 0, "generic", "Walk over the keys"},
-    {"keys", cmd_keys, 2, CMD_READONLY, 0, 0, 0, "generic", "Names of the keys that match"},
-    {"hset", cmd_hset, -4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "hash", "Set fields"},
-    {"hmset", cmd_hmset, -4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "hash", "Set fields"},
-    {"hsetnx", cmd_hsetnx, 4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "hash", "Set a field if absent"},
-    {"hget", cmd_hget, 3, CMD_READONLY | CMD_FAST, 1, 1, 1, "hash", "Value of a field"},
-    {"hmget", cmd_hmget, -3, CMD_READONLY | CMD_FAST, 1, 1, 1, "hash", "Values of fields"},
-    {"hdel", cmd_hdel, -3, CMD_WRITE | CMD_FAST, 1, 1, 1, "hash", "Remove fields"},
-    {"hlen", cmd_hlen, 2, CMD_READONLY | CMD_FAST, 1, 1, 1, "hash", "Number of fields"},
-    {"hstrlen", cmd_hstrlen, 3, CMD_READONLY | CMD_FAST, 1, 1, 1, "hash", "Length of a field's value"},
-    {"hexists", cmd_hexists, 3, CMD_READONLY | CMD_FAST, 1, 1, 1, "hash", "Does a field exist"},
-    {"hgetall", cmd_hgetall, 2, CMD_READONLY, 1, 1, 1, "hash", "All fields and values"},
-    {"hkeys", cmd_hkeys, 2, CMD_READONLY, 1, 1, 1, "hash", "All fields"},
-    {"hvals", cmd_hvals, 2, CMD_READONLY, 1, 1, 1, "hash", "All values"},
-    {"hincrby", cmd_hincrby, 4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "hash", "Add an integer to a field"},
-    {"hincrbyfloat", cmd_hincrbyfloat, 4, CMD_WRITE | CMD_DENYOOM | CMD_FAST, 1, 1, 1, "hash", "Add a float to a field"},
-    {"ping", cmd_ping, -1, CMD_FAST, 0, 0, 0, "connection", "Answer"},
-    {"echo", cmd_echo, 2, CMD_FAST, 0, 0, 0, "connection", "Answer the argument"},
-    {"select", cmd_select, 2, CMD_FAST | CMD_LOADING | CMD_STALE, 0, 0, 0, "connection", "Choose the database"},
-    {"hello", cmd_hello, -1, CMD_FAST | CMD_NO_AUTH, 0, 0, 0, "connection", "Choose the protocol"},
-    {"quit", cmd_quit, -1, CMD_FAST | CMD_NO_AUTH, 0, 0, 0, "connection", "Close the connection"},
-    {"info", cmd_info, -1, CMD_LOADING | CMD_STALE, 0, 0, 0, "server", "Facts about the server"},
-    {"config", cmd_config, -2, CMD_ADMIN | CMD_LOADING | CMD_STALE, 0, 0, 0, "server", "Parameters"},
-    {"command", cmd_command, -1, CMD_LOADING | CMD_STALE, 0, 0, 0, "server", "The command table"},
-    {"client", cmd_client, -2, CMD_LOADING | CMD_STALE, 0, 0, 0, "connection", "The connection"},
-    {"time", cmd_time, 1, CMD_FAST, 0, 0, 0, "server", "Wall clock"},
-    {"debug", cmd_debug, -2, CMD_ADMIN, 0, 0, 0, "server", "Inner checks"},
-    {"object", cmd_object, -2, CMD_READONLY, 2, 2, 1, "generic", "Inner facts of a key"},
-    {"shutdown", cmd_shutdown, -1, CMD_ADMIN | CMD_LOADING | CMD_STALE, 0, 0, 0, "server", "End the server"},
+const struct command_row *const command_groups[] = {
+    command_rows_bitmap,
+    command_rows_connection,
+    command_rows_generic,
+    command_rows_hash,
+    command_rows_server,
+    command_rows_string,
+    NULL,
 };
-const size_t command_rows_count = sizeof command_rows / sizeof command_rows[0];
 
-#define INDEX 512u
-_Static_assert(sizeof command_rows / sizeof command_rows[0] * 2 < INDEX, "the index stays sparse");
+#define INDEX_BITS 10
+#define INDEX (1u << INDEX_BITS)
+#define ROWS_MAX (INDEX / 4)
 
-static uint8_t row_index[INDEX]; /* row + 1 */
+struct name_words {
+    uint64_t front, back;
+};
+
+struct slot {
+    struct name_words words;
+    const struct command_row *row; /* NULL: free */
+    size_t len;
+};
+
+static struct {
+    struct slot slots[INDEX];
+    const struct command_row *rows[ROWS_MAX];
+    size_t count;
+    bool filled;
+} table;
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+/* Upper-case letters among the eight bytes become lower case, everything else stays. */
+static uint64_t
+lower_word(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t low = w & (0x7f * ones);
+    uint64_t upper = (low + (0x80 - 'A') * ones) & ~(low + (0x7f - 'Z') * ones) & ~w & (0x80 * ones);
+    return w | upper >> 2;
+}
+
+static uint64_t
+load(const char *p, size_t n)
+{
+    uint64_t w = 0;
+    memcpy(&w, p, n);
+    return w;
+}
+
+/* Different names of one length up to 16 have different words. */
+static struct name_words
+fold(const char *name, size_t len)
+{
+    if (len >= 8)
+        return (struct name_words){lower_word(load(name, 8)), lower_word(load(name + len - 8, 8))};
+    if (len >= 4)
+        return (struct name_words){lower_word(load(name, 4) | load(name + len - 4, 4) << 32), 0};
+    uint64_t w = 0;
+    for (size_t i = 0; i < len; i++)
+        w |= (uint64_t)(unsigned char)name[i] << (8 * i);
+    return (struct name_words){lower_word(w), 0};
+}
 
 static unsigned
-hash(const char *name, size_t len)
+hash(struct name_words w)
 {
-    unsigned h = (unsigned)len;
-    for (size_t i = 0; i < len; i++)
-        h = h * 31 + ((unsigned char)name[i] | 32);
-    return h % INDEX;
+    return (unsigned)((w.front * 0x9E3779B97F4A7C15u ^ w.back * 0xC2B2AE3D27D4EB4Fu) >> (64 - INDEX_BITS));
+}
+
+/* ---- the index ---------------------------------------------------------------------------------------------------- */
+
+bool
+command_exists(const struct command_row *row)
+{
+    if (row->run)
+        return true;
+    for (const struct command_row *sub = row->subs; sub && sub->name; sub++)
+        if (sub->run)
+            return true;
+    return false;
 }
 
 static void
 fill(void)
 {
-    for (size_t r = 0; r < command_rows_count; r++) {
-        unsigned h = hash(command_rows[r].name, strlen(command_rows[r].name));
-        while (row_index[h])
-            h = (h + 1) % INDEX;
-        row_index[h] = (uint8_t)(r + 1);
+    table.filled = true;
+    for (const struct command_row *const *group = command_groups; *group; group++) {
+        for (const struct command_row *row = *group; row->name; row++) {
+            size_t len = strlen(row->name);
+            struct name_words words = fold(row->name, len);
+            unsigned h = hash(words);
+            if (!command_exists(row))
+                continue;
+            xassert(table.count < ROWS_MAX);
+            table.rows[table.count++] = row;
+            while (table.slots[h].row)
+                h = (h + 1) % INDEX;
+            table.slots[h] = (struct slot){words, row, len};
+        }
     }
 }
 
 const struct command_row *
 command_find(const char *name, size_t len)
 {
-    static bool filled;
-    if (!filled) {
-        fill();
-        filled = true;
+    struct name_words words = fold(name, len);
+    for (unsigned h = hash(words); table.slots[h].row; h = (h + 1) % INDEX) {
+        const struct slot *s = &table.slots[h];
+        if (((s->words.front ^ words.front) | (s->words.back ^ words.back) | (s->len ^ len)) == 0 &&
+            (len <= sizeof words || strncasecmp(s->row->name, name, len) == 0))
+            return s->row;
     }
-    for (unsigned h = hash(name, len); row_index[h]; h = (h + 1) % INDEX) {
-        const struct command_row *row = &command_rows[row_index[h] - 1];
-        if (strncasecmp(row->name, name, len) == 0 && row->name[len] == '\0')
-            return row;
+    if (table.filled)
+        return NULL;
+    fill();
+    return command_find(name, len);
+}
+
+const struct command_row *
+command_find_sub(const struct command_row *container, const char *name, size_t len)
+{
+    for (const struct command_row *sub = container->subs; sub && sub->name; sub++) {
+        const char *word = command_short_name(sub);
+        if (sub->run && strlen(word) == len && strncasecmp(word, name, len) == 0)
+            return sub;
     }
     return NULL;
+}
+
+const struct command_row *
+command_find_full(const char *name, size_t len)
+{
+    const char *bar = memchr(name, '|', len);
+    size_t front = bar ? (size_t)(bar - name) : len;
+    const struct command_row *row = command_find(name, front);
+    return row && bar ? command_find_sub(row, bar + 1, len - front - 1) : row;
+}
+
+size_t
+command_count(void)
+{
+    if (!table.filled)
+        fill();
+    return table.count;
+}
+
+const struct command_row *
+command_at(size_t i)
+{
+    xassert(i < command_count());
+    return table.rows[i];
+}
+
+/* ---- facts that follow from a row ----------------------------------------------------------------------------------- */
+
+const char *
+command_short_name(const struct command_row *row)
+{
+    const char *bar = strchr(row->name, '|');
+    return bar ? bar + 1 : row->name;
+}
+
+uint32_t
+command_acl(const struct command_row *row)
+{
+    static const struct {
+        uint32_t flag, acl;
+    } implied[] = {
+        {CMD_WRITE, ACL_WRITE},
+        {CMD_READONLY, ACL_READ},
+        {CMD_ADMIN, ACL_ADMIN | ACL_DANGEROUS},
+        {CMD_PUBSUB, ACL_PUBSUB},
+        {CMD_FAST, ACL_FAST},
+        {CMD_BLOCKING, ACL_BLOCKING},
+    };
+    uint32_t acl = row->acl | (row->flags & CMD_FAST ? 0 : ACL_SLOW);
+    for (size_t i = 0; i < sizeof implied / sizeof implied[0]; i++)
+        if (row->flags & implied[i].flag)
+            acl |= implied[i].acl;
+    return acl;
 }

@@ -8,11 +8,14 @@
  */
 #include "command/exec.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "command/cmd.h"
+#include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/control.h"
 #include "shm/shm_read.h"
@@ -24,34 +27,58 @@ static const char oom_text[] = "OOM command not allowed when used memory > 'maxm
 
 /* ---- refusals ----------------------------------------------------------------------------------------------- */
 
+/* As much of an argument as a C string shows of it. */
+static int
+shown(const struct resp_arg *a, size_t max)
+{
+    return (int)strnlen(a->data, a->len < max ? a->len : max);
+}
+
 static void
 unknown_command(struct resp_out *out, int argc, const struct resp_arg *argv)
 {
     char args[UNKNOWN_ARGS_MAX + 8];
     size_t n = 0;
-    for (int i = 1; i < argc && n < UNKNOWN_ARGS_MAX; i++) {
-        size_t room = UNKNOWN_ARGS_MAX - n, len = argv[i].len < room ? argv[i].len : room;
-        args[n++] = '\'';
-        memcpy(args + n, argv[i].data, len);
-        n += len;
-        args[n++] = '\'';
-        args[n++] = ' ';
-        if (n > UNKNOWN_ARGS_MAX)
-            break;
-    }
-    size_t len = argv[0].len < UNKNOWN_ARGS_MAX ? argv[0].len : UNKNOWN_ARGS_MAX;
-    resp_out_errorf(out, "ERR unknown command '%.*s', with args beginning with: %.*s", (int)len, argv[0].data, (int)n, args);
+    for (int i = 1; i < argc && n < UNKNOWN_ARGS_MAX; i++)
+        n += (size_t)snprintf(args + n, sizeof args - n, "'%.*s' ", shown(&argv[i], UNKNOWN_ARGS_MAX - n), argv[i].data);
+    resp_out_errorf(out, "ERR unknown command '%.*s', with args beginning with: %.*s", shown(&argv[0], UNKNOWN_ARGS_MAX),
+        argv[0].data, (int)n, args);
 }
 
-static bool
-refused(const struct command_row *row, int argc, const struct resp_arg *argv, struct resp_out *out)
+static void
+unknown_subcommand(struct resp_out *out, const struct resp_arg *argv)
+{
+    char container[UNKNOWN_ARGS_MAX];
+    int n = shown(&argv[0], sizeof container);
+    for (int i = 0; i < n; i++)
+        container[i] = (char)toupper((unsigned char)argv[0].data[i]);
+    resp_out_errorf(out, "ERR unknown subcommand '%.*s'. Try %.*s HELP.", shown(&argv[1], UNKNOWN_ARGS_MAX), argv[1].data, n,
+        container);
+}
+
+/* The row of a request: a command's, or a subcommand's. NULL: an error was replied. */
+static const struct command_row *
+row_of(const struct command_row *row, int argc, const struct resp_arg *argv, struct resp_out *out)
 {
     if (!row) {
         unknown_command(out, argc, argv);
-        return true;
+    } else if (row->subs && argc > 1) {
+        row = command_find_sub(row, argv[1].data, argv[1].len);
+        if (!row)
+            unknown_subcommand(out, argv);
     }
+    return row;
+}
+
+static bool
+refused(const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
+{
     if (row->arity > 0 ? argc != row->arity : argc < -row->arity) {
         resp_out_errorf(out, "ERR wrong number of arguments for '%s' command", row->name);
+        return true;
+    }
+    if (!(s->flags & SESSION_AUTHENTICATED) && !(row->flags & CMD_NO_AUTH)) {
+        resp_out_error(out, "NOAUTH Authentication required.");
         return true;
     }
     return false;
@@ -71,34 +98,73 @@ over_limit(const struct shm_region *r)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
+/* Room for n keys; false: no private memory. */
+static bool
+reserve_keys(struct exec_state *x, unsigned n)
+{
+    if (n <= x->keys_cap)
+        return true;
+    struct cmd_key *more = realloc(x->keys, n * sizeof *more);
+    if (!more)
+        return false;
+    x->keys = more;
+    x->keys_cap = n;
+    return true;
+}
+
+/* Key number n is argument arg; its position, 0 if not yet known. */
+static void
+set_key(struct cmd *c, unsigned n, int arg, uint64_t position)
+{
+    struct cmd_key *k = &c->engine->exec.keys[n];
+    k->arg = (uint32_t)arg;
+    k->position =
+        position ? position : shm_table_position(c->engine->region, c->argv[arg].data, c->argv[arg].len, c->engine->cluster);
+    k->shard = (uint16_t)shm_region_shard(c->engine->region, k->position);
+}
+
+/* Keys that only the specifications can find. */
+static bool
+find_movable_keys(struct cmd *c)
+{
+    struct command_key found[CMD_KEYS_STACK], *all = found;
+    int n = command_keys_find(c->row, c->argc, c->argv, found, CMD_KEYS_STACK);
+    if (!reserve_keys(&c->engine->exec, (unsigned)n))
+        return false;
+    if (n > CMD_KEYS_STACK) {
+        all = malloc((size_t)n * sizeof *all);
+        if (!all)
+            return false;
+        command_keys_find(c->row, c->argc, c->argv, all, n);
+    }
+    for (int i = 0; i < n; i++)
+        set_key(c, (unsigned)i, all[i].arg, 0);
+    c->keys = c->engine->exec.keys;
+    c->nkeys = (unsigned)n;
+    if (all != found)
+        free(all);
+    return true;
+}
+
 /* Fills c->keys from the row's positions. `ahead`: the first key's position if it is known, else 0. False: no private
  * memory. */
 static bool
 find_keys(struct cmd *c, uint64_t ahead)
 {
-    struct exec_state *x = &c->engine->exec;
-    int last = c->row->last < 0 ? c->argc + c->row->last : c->row->last;
+    const struct command_row *row = c->row;
+    if (row->flags & CMD_MOVABLE_KEYS)
+        return find_movable_keys(c);
+    int last = row->last < 0 ? c->argc + row->last : row->last;
     unsigned n = 0;
     if (last >= c->argc)
         last = c->argc - 1;
-    if (c->row->first == 0 || last < c->row->first)
+    if (row->first == 0 || last < row->first)
         return true;
-    unsigned want = (unsigned)(last - c->row->first) / (unsigned)c->row->step + 1;
-    if (want > x->keys_cap) {
-        struct cmd_key *more = realloc(x->keys, want * sizeof *more);
-        if (!more)
-            return false;
-        x->keys = more;
-        x->keys_cap = want;
-    }
-    for (int i = c->row->first; i <= last; i += c->row->step) {
-        struct cmd_key *k = &x->keys[n++];
-        k->arg = (uint32_t)i;
-        k->position = ahead ? ahead : shm_table_position(c->engine->region, c->argv[i].data, c->argv[i].len, c->engine->cluster);
-        ahead = 0;
-        k->shard = (uint16_t)shm_region_shard(c->engine->region, k->position);
-    }
-    c->keys = x->keys;
+    if (!reserve_keys(&c->engine->exec, (unsigned)(last - row->first) / (unsigned)row->step + 1))
+        return false;
+    for (int i = row->first; i <= last; i += row->step)
+        set_key(c, n++, i, i == row->first ? ahead : 0);
+    c->keys = c->engine->exec.keys;
     c->nkeys = n;
     return true;
 }
@@ -276,7 +342,9 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     struct exec_state *x = &e->exec;
     const struct exec_ahead *ahead = noted_ahead(x, argv);
     const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
-    if (refused(row, argc, argv, out))
+    row = row_of(row, argc, argv, out);
+    s->last_command = row ? row->name : NULL;
+    if (!row || refused(s, row, argc, out))
         return EXEC_DONE;
     if ((row->flags & CMD_DENYOOM) && over_limit(e->region)) {
         resp_out_error(out, oom_text);
@@ -285,7 +353,6 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     if (is_paused(e, row))
         return EXEC_AGAIN;
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
-    s->last_command = row->name;
     x->commands++;
     if (!find_keys(&c, ahead ? ahead->key.position : 0)) {
         resp_out_error(out, oom_text);

@@ -36,7 +36,7 @@ struct session {
     char *name;             /* CLIENT SETNAME; owned, NULL = none */
     char *user;             /* owned; NULL = "default" */
     int64_t created_ms, last_ms; /* wall clock */
-    const char *last_command; /* full name of the row last run, "NULL" before */
+    const char *last_command; /* full name of the row last asked for ("client|list"); NULL: none, or unknown */
     char peer[64], local[64]; /* "addr:port" or path:0 */
     int fd;
     void *client;           /* the worker's own structure */
