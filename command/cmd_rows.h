@@ -4,6 +4,8 @@
 
 #include "command/command_row.h"
 
+command_fn cmd_setbit, cmd_getbit, cmd_bitcount, cmd_bitpos, cmd_bitop, cmd_bitfield, cmd_bitfield_ro;
+
 command_fn cmd_set, cmd_get, cmd_getex, cmd_getdel, cmd_getset, cmd_setex, cmd_psetex, cmd_setnx,
     cmd_mset, cmd_msetnx, cmd_mget, cmd_append, cmd_strlen, cmd_setrange, cmd_getrange, cmd_incr,
     cmd_decr, cmd_incrby, cmd_decrby, cmd_incrbyfloat, cmd_lcs, cmd_del, cmd_exists, cmd_type,

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "base/rand.h"
+
 #include "shm/shm_table.h"
 
 #define EXEC_BATCH_MAX 32 /* requests looked up ahead */
@@ -32,6 +34,7 @@ struct exec_state {
     struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
     unsigned keys_cap;
     int64_t bulk_max;          /* proto-max-bulk-len */
+    struct rand random;        /* for RANDOMKEY, HRANDFIELD and the like */
     uint64_t ticks;            /* tick count when the last command ended; 0: none in this batch */
 };
 
