@@ -163,9 +163,3 @@ cmd_config_get(struct cmd *c)
 {
     resp_out_map(c->out, 0);
 }
-
-void
-cmd_command(struct cmd *c)
-{
-    resp_out_map(c->out, 0);
-}

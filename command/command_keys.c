@@ -44,7 +44,9 @@ end_of(const struct command_key_spec *spec, int argc, const struct resp_arg *arg
     }
     int64_t n;
     int at = *first + spec->keynum_at;
-    if (spec->find != KEY_FIND_KEYNUM || at >= argc || !type_string_parse_int(argv[at].data, argv[at].len, &n) || n < 1 || n > argc)
+    if (spec->find != KEY_FIND_KEYNUM || at >= argc || !type_string_parse_int(argv[at].data, argv[at].len, &n))
+        return 0;
+    if (n < 1 || n > argc)
         return 0;
     *first += spec->first;
     return *first + (n - 1) * spec->step;
@@ -80,11 +82,15 @@ command_keys_set_flags(int argc, const struct resp_arg *argv, int arg)
     return KEY_OW | KEY_UPDATE;
 }
 
+/* Only GETs, and OVERFLOWs without effect, read; whatever else stands there may be an error, or writes. */
 uint32_t
 command_keys_bitfield_flags(int argc, const struct resp_arg *argv, int arg)
 {
-    for (int i = arg + 1; i < argc; i += 3)
-        if (!is_word(&argv[i], "get") || i + 2 >= argc)
+    for (int i = arg + 1; i < argc; i++) {
+        int more = is_word(&argv[i], "get") ? 2 : is_word(&argv[i], "overflow") ? 1 : argc;
+        if (i + more >= argc)
             return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+        i += more;
+    }
     return KEY_RO | KEY_ACCESS;
 }

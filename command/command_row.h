@@ -32,12 +32,11 @@ enum command_flag {
     CMD_ASKING = 1 << 11,
     CMD_FAST = 1 << 12,
     CMD_NO_AUTH = 1 << 13,
-    CMD_MAY_REPLICATE = 1 << 14,
-    CMD_NO_MANDATORY_KEYS = 1 << 15,
-    CMD_NO_ASYNC_LOADING = 1 << 16,
-    CMD_NO_MULTI = 1 << 17,
-    CMD_MOVABLE_KEYS = 1 << 18, /* keys are found through the specifications, not through first, last, step */
-    CMD_ALLOW_BUSY = 1 << 19,
+    CMD_NO_MANDATORY_KEYS = 1 << 14,
+    CMD_NO_ASYNC_LOADING = 1 << 15,
+    CMD_NO_MULTI = 1 << 16,
+    CMD_MOVABLE_KEYS = 1 << 17, /* keys are found through the specifications, not through first, last, step */
+    CMD_ALLOW_BUSY = 1 << 18,
     CMD_COPY_OK = 1 << 31, /* own, not shown: may run on a private copy of its only key's entry, without locks */
 };
 

@@ -12,7 +12,7 @@ static const struct command_row client_rows[] = {
     {.name = "client|getname", .run = cmd_client_getname, .arity = 2, .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
         .acl = ACL_CONNECTION, .group = "connection", .since = "2.6.9", .complexity = "O(1)",
         .summary = "Answers the name of this connection."},
-    {.name = "client|help", .arity = 2, .flags = CMD_LOADING | CMD_STALE,
+    {.name = "client|help", .run = cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
         .acl = ACL_CONNECTION, .group = "connection", .since = "5.0.0", .complexity = "O(1)",
         .summary = "Lists the subcommands."},
     {.name = "client|id", .run = cmd_client_id, .arity = 2, .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,

@@ -18,7 +18,7 @@ static const struct command_row object_rows[] = {
         .summary = "Answers how often a key is used, as a logarithmic counter.", KEY_AT(2, KEY_RO),
         TIPS("nondeterministic_output"),
         ARGS(ARG("key", KEY))},
-    {.name = "object|help", .arity = 2, .flags = CMD_LOADING | CMD_STALE,
+    {.name = "object|help", .run = cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
         .acl = ACL_KEYSPACE, .group = "generic", .since = "6.2.0", .complexity = "O(1)",
         .summary = "Lists the subcommands."},
     {.name = "object|idletime", .arity = 3, .flags = CMD_READONLY,
