@@ -4,6 +4,7 @@
  */
 #include "command/cmd.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define ERROR_TEXT_MAX 1024
 #define EFFECT_ARGS_MAX 16
 #define FLOAT_TEXT_MAX 5120 /* longer texts are no numbers to Redis */
+#define CURSOR_TEXT_MAX 1024 /* leading zeros included */
 
 int64_t
 cmd_now(struct cmd *c)
@@ -94,6 +96,23 @@ cmd_arg_long_double(struct cmd *c, int i, long double *v)
     if (cmd_parse_long_double(c->argv[i].data, c->argv[i].len, v))
         return true;
     cmd_error(c, "ERR value is not a valid float");
+    return false;
+}
+
+bool
+cmd_arg_cursor(struct cmd *c, int i, uint64_t *cursor)
+{
+    char text[CURSOR_TEXT_MAX], *end = text;
+    size_t n = strnlen(c->argv[i].data, c->argv[i].len); /* Redis compares C strings */
+    if (n < sizeof text && (n == 0 || !isspace((unsigned char)c->argv[i].data[0]))) {
+        memcpy(text, c->argv[i].data, n);
+        text[n] = '\0';
+        errno = 0;
+        *cursor = strtoul(text, &end, 10);
+        if (*end == '\0' && errno != ERANGE)
+            return true;
+    }
+    cmd_error(c, "ERR invalid cursor");
     return false;
 }
 

@@ -77,6 +77,8 @@ bool cmd_arg_is(const struct cmd *c, int i, const char *word);
 /* Parse an argument, or write the usual error reply and return false. */
 bool cmd_arg_int(struct cmd *c, int i, int64_t *v);               /* ERR value is not an integer or out of range */
 bool cmd_arg_int_range(struct cmd *c, int i, int64_t min, int64_t max, int64_t *v, const char *error);
+/* A cursor as Redis reads one (strtoul), or the error reply. */
+bool cmd_arg_cursor(struct cmd *c, int i, uint64_t *cursor);
 bool cmd_arg_long_double(struct cmd *c, int i, long double *v);   /* ERR value is not a valid float */
 /* Floats as Redis reads them (strtold, no blanks, no NaN), from bytes and from a value. */
 bool cmd_parse_long_double(const char *bytes, size_t n, long double *v);

@@ -1,7 +1,7 @@
 /* keyspace.c - keys of a database: look-up with expiry, add, replace, delete (contract in keyspace.h).
  *
  * What a key costs besides its table slot is kept here and only here: the database's count of keys with an expiry and
- * the sum of these (INFO's avg_ttl), the count per key slot of database 0, the segment's earliest expiry.
+ * the sum of these (INFO's avg_ttl), the count per key slot (in a cluster), the segment's earliest expiry.
  *
  * A reading command may run on a private copy of its key's entry instead of under the lock (cmd->copy, made by
  * exec.c): then the look-up answers from that copy, and no lock is held.
@@ -167,7 +167,7 @@ account_expiry(struct cmd *c, const struct key_ref *ref, int64_t from, int64_t t
 static bool
 account_keyslot(struct cmd *c, const struct key_ref *ref, int change)
 {
-    if (ref->db != 0)
+    if (!keyspace_counts_slots(c, ref->db))
         return true;
     uint32_t *count = &c->engine->region->keyslots[ref->position >> (64 - SHM_KEYSLOT_BITS)];
     return shm_tx_set32(c->tx, count, *count + (uint32_t)change);

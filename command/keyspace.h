@@ -50,6 +50,12 @@ void keyspace_log_delete(struct cmd *c, unsigned db, const char *key, size_t kle
 /* Sets (or with -1 removes) the expiry of a present key; the entry's block may change (ref is updated). */
 bool keyspace_set_expiry(struct cmd *c, struct key_ref *ref, int64_t when_ms);
 
+/* Are the keys of this database counted by key slot? Only a cluster asks for that, and it has database 0 alone. */
+static inline bool
+keyspace_counts_slots(const struct cmd *c, unsigned db)
+{
+    return c->engine->cluster && db == 0;
+}
 static inline bool
 keyspace_found(const struct key_ref *ref)
 {

@@ -1,0 +1,88 @@
+/* cmd_flush.c - commands on whole databases: FLUSHDB, FLUSHALL, SWAPDB.
+ *
+ * A database is a table root in each shard, so emptying it and exchanging two cost the same at any number of keys: the
+ * roots are set to nothing (the housekeeper frees what hung there) or exchanged, under all locks.
+ *
+ * Process: workers. Locks: all shards. Crash: changes are the transaction's.
+ */
+#include "command/cmd_rows.h"
+#include "command/keyspace.h"
+
+/* ---- flushing -------------------------------------------------------------------------------------------------- */
+
+static bool
+flush_slots(struct cmd *c, unsigned shard)
+{
+    unsigned n = SHM_KEYSLOTS / c->engine->region->nshards;
+    uint32_t *first = c->engine->region->keyslots + shard * n;
+    if (!shm_tx_note(c->tx, first, n * sizeof *first))
+        return false;
+    memset(first, 0, n * sizeof *first);
+    return true;
+}
+
+/* Detaches one database of one shard; the housekeeper frees it in steps. */
+static bool
+flush_root(struct cmd *c, unsigned shard, unsigned db)
+{
+    struct shm_dbroot_sh *d = shm_region_dbroot(c->engine->region, shard, db);
+    if (d->tree.root == 0)
+        return true;
+    return shm_reclaim_push(c->tx, shard, shm_table_off(d->tree.root)) && shm_tx_set64(c->tx, &d->tree.root, 0) &&
+        shm_tx_set64(c->tx, &d->tree.count, 0) && shm_tx_set64(c->tx, &d->expires, 0) &&
+        shm_tx_set64(c->tx, &d->expiry_sum, 0) && (!keyspace_counts_slots(c, db) || flush_slots(c, shard));
+}
+
+static void
+flush(struct cmd *c, unsigned from, unsigned to)
+{
+    if (c->argc > 2 || (c->argc == 2 && !cmd_arg_is(c, 1, "sync") && !cmd_arg_is(c, 1, "async"))) {
+        cmd_error_syntax(c);
+        return;
+    }
+    if (!cmd_enter_all(c))
+        return;
+    for (unsigned shard = 0; shard < c->engine->region->nshards; shard++)
+        for (unsigned db = from; db < to; db++)
+            if (!flush_root(c, shard, db))
+                return;
+    c->dirty++; /* empty ones too: Redis logs the command whatever it found */
+    resp_out_ok(c->out);
+}
+
+void cmd_flushdb(struct cmd *c) { flush(c, c->db, c->db + 1); }
+void cmd_flushall(struct cmd *c) { flush(c, 0, c->engine->region->databases); }
+
+/* ---- SWAPDB ------------------------------------------------------------------------------------------------------- */
+
+static bool
+swap_roots(struct cmd *c, unsigned shard, unsigned a, unsigned b)
+{
+    struct shm_dbroot_sh *ra = shm_region_dbroot(c->engine->region, shard, a), *rb = shm_region_dbroot(c->engine->region, shard, b);
+    struct shm_dbroot_sh was = *ra;
+    return shm_tx_write(c->tx, ra, rb, sizeof *ra) && shm_tx_write(c->tx, rb, &was, sizeof was);
+}
+
+void
+cmd_swapdb(struct cmd *c)
+{
+    int64_t a, b, databases = c->engine->region->databases;
+    if (c->engine->cluster) {
+        cmd_error(c, "ERR SWAPDB is not allowed in cluster mode");
+        return;
+    }
+    if (!cmd_arg_int_range(c, 1, INT32_MIN, INT32_MAX, &a, "ERR invalid first DB index") ||
+        !cmd_arg_int_range(c, 2, INT32_MIN, INT32_MAX, &b, "ERR invalid second DB index"))
+        return;
+    if (a < 0 || b < 0 || a >= databases || b >= databases) {
+        cmd_error(c, "ERR DB index is out of range");
+        return;
+    }
+    if (!cmd_enter_all(c))
+        return;
+    for (unsigned shard = 0; shard < c->engine->region->nshards && a != b; shard++)
+        if (!swap_roots(c, shard, (unsigned)a, (unsigned)b))
+            return;
+    c->dirty++;
+    resp_out_ok(c->out);
+}
