@@ -1,0 +1,64 @@
+/* json.c - text as JSON strings (see json.h). */
+#include "cli/json.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* How many bytes the UTF-8 character at s has; 0 if it is not one (overlong, surrogate, beyond 10ffff, cut off). */
+static size_t
+utf8_length(const unsigned char *s, size_t n)
+{
+    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t len = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+    if (len < 2)
+        return len;
+    if (len > n)
+        return 0;
+    uint32_t c = s[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    return c >= smallest[len] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? len : 0;
+}
+
+static void
+json_escape(struct buf *to, unsigned char c)
+{
+    static const char named[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, its letter */
+    for (const char *p = named; *p != '\0'; p += 2) {
+        if ((unsigned char)*p == c) {
+            buf_printf(to, "\\%c", p[1]);
+            return;
+        }
+    }
+    buf_printf(to, "\\u%04x", c);
+}
+
+void
+json_string(struct buf *to, const char *bytes, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)bytes;
+    buf_append(to, "\"", 1);
+    for (size_t i = 0; i < len;) {
+        size_t n = utf8_length(s + i, len - i);
+        bool plain = n > 1 || (n == 1 && s[i] >= 0x20 && s[i] != 0x7f && s[i] != '"' && s[i] != '\\');
+        if (plain)
+            buf_append(to, s + i, n);
+        else
+            json_escape(to, s[i]);
+        i += plain ? n : 1;
+    }
+    buf_append(to, "\"", 1);
+}
+
+void
+json_number(struct buf *to, double number)
+{
+    if (isfinite(number))
+        buf_printf(to, "%.17g", number);
+    else
+        buf_append_str(to, isnan(number) ? "\"nan\"" : number > 0 ? "\"inf\"" : "\"-inf\"");
+}

@@ -1,0 +1,18 @@
+/* json.h - text as JSON strings.
+ *
+ * Valid UTF-8 stays as it is; other bytes become \u00XX, so that any bytes give valid JSON (a reader that wants them back takes
+ * the code points as bytes). Process: the programs of cli/. Fails: memory is the buffer's sticky flag. Format: RFC 8259.
+ */
+#ifndef KVSTASH_CLI_JSON_H
+#define KVSTASH_CLI_JSON_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* Appends the quoted string. */
+void json_string(struct buf *to, const char *bytes, size_t len);
+/* Appends a number: JSON knows neither infinities nor nan, they become strings. */
+void json_number(struct buf *to, double number);
+
+#endif
