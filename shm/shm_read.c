@@ -76,10 +76,9 @@ attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t
         return SHM_READ_RETRY;
     for (unsigned d = 0; d <= reach; d++) {
         struct shm_bucket_sh *b = (struct shm_bucket_sh *)(uintptr_t)&s->bucket[(home + d) % buckets];
-        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+        for (unsigned match = shm_table_match(b, position); match; match &= match - 1) {
+            unsigned i = (unsigned)__builtin_ctz(match);
             uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-            if (slot >> 48 != (position & 0xFFFF) || !slot)
-                continue;
             if (!copy_entry(a, slot << 16 >> 16, out, room))
                 return SHM_READ_RETRY;
             const struct shm_entry_sh *e = out;

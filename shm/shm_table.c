@@ -84,19 +84,6 @@ shm_table_entry_field_position(const struct shm_region *r, const struct shm_entr
     return shm_table_field_position(r, shm_entry_key(e), shm_entry_klen(e));
 }
 
-struct shm_tree
-shm_tree_of_db(struct shm_region *r, unsigned shard, unsigned db)
-{
-    return (struct shm_tree){.region = r, .sh = &shm_region_dbroot(r, shard, db)->tree, .position_of = shm_table_key_position,
-        .shard = shard, .skip_bits = r->shard_bits};
-}
-
-struct shm_tree
-shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh)
-{
-    return (struct shm_tree){.region = r, .sh = sh, .position_of = shm_table_entry_field_position, .shard = shard};
-}
-
 /* ---- finding the segment -------------------------------------------------------------------------------- */
 
 /* Where a segment hangs: the word that points to it first, and how many neighbouring words repeat it. */
@@ -342,24 +329,22 @@ bool
 shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p)
 {
     uint64_t word = find_word(t, position);
-    memset(p, 0, sizeof *p);
-    if (!word)
+    if (!word) {
+        memset(p, 0, sizeof *p);
         return false;
+    }
     struct shm_segment_sh *s = shm_at(t->region, shm_table_off(word)); /* its header is not looked at: a cache miss saved */
     unsigned buckets = shm_table_word_buckets(word), home = shm_table_home(position, shm_table_word_depth(word), buckets);
     unsigned reach = s->bucket[home].reach;
     for (unsigned d = 0; d <= reach; d++) {
         struct shm_bucket_sh *b = &s->bucket[(home + d) % buckets];
-        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-            uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-            if (slot >> 48 != (position & 0xFFFF) || !slot)
-                continue;
-            if (!shm_entry_key_equal(t->region, shm_at(t->region, slot << 16 >> 16), key, klen))
-                continue;
-            set_place(t, p, s, b, i);
-            return true;
+        for (unsigned match = shm_table_match(b, position); match; match &= match - 1) {
+            set_place(t, p, s, b, (unsigned)__builtin_ctz(match));
+            if (shm_entry_key_equal(t->region, p->entry, key, klen))
+                return true;
         }
     }
+    memset(p, 0, sizeof *p);
     return false;
 }
 
@@ -580,13 +565,10 @@ shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
         return a->next != NULL;
     }
     const struct shm_bucket_sh *b = a->next;
-    for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-        uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-        if (slot && slot >> 48 == (a->position & 0xFFFF)) {
-            const char *e = r->base + (slot << 16 >> 16);
-            __builtin_prefetch(e);
-            __builtin_prefetch(e + 64);
-        }
+    for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1) {
+        const char *e = r->base + (atomic_load_explicit(&b->slot[__builtin_ctz(match)], memory_order_relaxed) << 16 >> 16);
+        __builtin_prefetch(e);
+        __builtin_prefetch(e + 64);
     }
     a->next = NULL;
     return false;

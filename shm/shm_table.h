@@ -94,6 +94,20 @@ shm_table_home(uint64_t position, unsigned depth, unsigned buckets)
     return (unsigned)((rest >> 32) * buckets >> 32);
 }
 
+/* The slots of a bucket that may hold an entry of this position: one bit each. Without a branch a slot, because which one
+ * matches cannot be predicted. */
+static inline unsigned
+shm_table_match(const struct shm_bucket_sh *b, uint64_t position)
+{
+    unsigned match = 0;
+#pragma GCC unroll 6
+    for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+        uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
+        match |= (unsigned)((slot >> 48 == (position & 0xFFFF)) & (slot != 0)) << i;
+    }
+    return match;
+}
+
 /* Where an entry stands in its tree; valid while the lock is held and the tree unchanged. */
 struct shm_place {
     struct shm_segment_sh *segment;
@@ -120,8 +134,17 @@ struct shm_tree {
     unsigned shard;     /* whose blocks its nodes are */
     unsigned skip_bits; /* leading bits that select the shard: keyspaces shard_bits, collections 0 */
 };
-struct shm_tree shm_tree_of_db(struct shm_region *r, unsigned shard, unsigned db);
-struct shm_tree shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh);
+static inline struct shm_tree
+shm_tree_of_db(struct shm_region *r, unsigned shard, unsigned db)
+{
+    return (struct shm_tree){.region = r, .sh = &shm_region_dbroot(r, shard, db)->tree, .position_of = shm_table_key_position,
+        .shard = shard, .skip_bits = r->shard_bits};
+}
+static inline struct shm_tree
+shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh)
+{
+    return (struct shm_tree){.region = r, .sh = sh, .position_of = shm_table_entry_field_position, .shard = shard};
+}
 
 /* Finds a key; false if absent. */
 bool shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p);
