@@ -2,11 +2,18 @@
  *
  * Process: workers. Locks: exec.c took the key's shard. Crash: changes are the transaction's.
  */
+#include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/glob.h"
 #include "command/cmd_rows.h"
 #include "command/keyspace.h"
 #include "types/type_hash.h"
+
+#define HSCAN_COUNT 10                   /* without COUNT */
+#define HRANDFIELD_FEW 3u                /* distinct fields are picked by chance if they are less than one in so many */
+#define HRANDFIELD_REPLY_MAX (1u << 30)  /* bytes */
 
 static const struct type_hash_limits default_limits = {.entries = 512, .value = 64};
 
@@ -284,3 +291,242 @@ out_all(struct cmd *c, bool fields, bool values)
 void cmd_hgetall(struct cmd *c) { out_all(c, true, true); }
 void cmd_hkeys(struct cmd *c) { out_all(c, true, false); }
 void cmd_hvals(struct cmd *c) { out_all(c, false, true); }
+
+/* ---- HSCAN --------------------------------------------------------------------------------------------------- */
+
+struct hscan {
+    struct cmd *c;
+    const struct resp_arg *match; /* NULL: all */
+    uint64_t seen, found;
+};
+
+static void
+out_if_matched(struct hscan *s, const struct string_view *field, const struct string_view *value)
+{
+    struct buf *buf = s->c->out->buf;
+    size_t mark = buf->len;
+    char *name = resp_out_bulk_begin(s->c->out, field->len);
+    s->seen++;
+    if (!name)
+        return;
+    type_string_copy(field, 0, name, field->len);
+    if (s->match && !glob_match(s->match->data, s->match->len, name, field->len)) {
+        buf_truncate(buf, mark);
+        return;
+    }
+    cmd_out_view(s->c, value);
+    s->found++;
+}
+
+static bool
+hscan_pair(void *arg, const struct string_view *field, const struct string_view *value)
+{
+    out_if_matched(arg, field, value);
+    return true;
+}
+
+static bool
+hscan_options(struct hscan *s, int64_t *count)
+{
+    struct cmd *c = s->c;
+    for (int i = 3; i < c->argc; i += 2) {
+        bool has_value = i + 1 < c->argc;
+        if (has_value && cmd_arg_is(c, i, "count")) {
+            if (!cmd_arg_int(c, i + 1, count))
+                return false;
+            has_value = *count >= 1;
+        } else if (has_value && cmd_arg_is(c, i, "match")) {
+            s->match = &c->argv[i + 1];
+        } else {
+            has_value = false;
+        }
+        if (!has_value) {
+            cmd_error_syntax(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+cmd_hscan(struct cmd *c)
+{
+    struct hash_key k;
+    struct hscan s = {.c = c};
+    struct buf *buf = c->out->buf, pairs;
+    uint64_t cursor;
+    int64_t count = HSCAN_COUNT;
+    char digits[TYPE_STRING_DIGITS];
+    if (!cmd_arg_cursor(c, 2, &cursor) || !open_hash(c, &k, false))
+        return;
+    if (k.hash.entry && !hscan_options(&s, &count))
+        return;
+    buf_init(&pairs); /* the pairs aside: the cursor comes before them */
+    c->out->buf = &pairs;
+    do
+        cursor = type_hash_scan(&k.hash, cursor, hscan_pair, &s);
+    while (cursor != 0 && s.seen < (uint64_t)count);
+    c->out->buf = buf;
+    resp_out_array(c->out, 2);
+    resp_out_bulk(c->out, digits, type_string_render_int((int64_t)cursor, digits));
+    resp_out_array(c->out, s.found * 2);
+    resp_out_raw(c->out, buf_head(&pairs), buf_pending(&pairs));
+    buf->failed |= pairs.failed;
+    buf_destroy(&pairs);
+}
+
+/* ---- HRANDFIELD ------------------------------------------------------------------------------------------------ */
+
+struct hrand {
+    struct cmd *c;
+    bool values;
+    uint64_t left, wanted; /* selection: pairs not yet walked over, and how many of them are still to be taken */
+};
+
+/* RESP3 has an array for each pair, RESP2 none. */
+static void
+out_random(struct hrand *r, const struct string_view *field, const struct string_view *value)
+{
+    if (r->values && r->c->out->version > 2)
+        resp_out_array(r->c->out, 2);
+    cmd_out_view(r->c, field);
+    if (r->values)
+        cmd_out_view(r->c, value);
+}
+
+static void
+pick(struct hrand *r, const struct hash_key *k, struct string_view *field, struct string_view *value)
+{
+    struct rand *random = &r->c->engine->exec.random;
+    const uint64_t numbers[2] = {rand_next(random), rand_next(random)};
+    type_hash_random(&k->hash, numbers, field, value);
+}
+
+/* Any pairs, one as often as chance has it. A reply beyond all bounds ends the connection, not the worker. */
+static void
+out_repeated(struct hrand *r, const struct hash_key *k, uint64_t count)
+{
+    struct string_view field, value;
+    for (; count > 0 && !buf_failed(r->c->out->buf); count--) {
+        pick(r, k, &field, &value);
+        out_random(r, &field, &value);
+        if (buf_pending(r->c->out->buf) > HRANDFIELD_REPLY_MAX)
+            r->c->out->buf->failed = true;
+    }
+}
+
+/* Takes each pair with the chance that makes `wanted` of all (Knuth's algorithm S, TAOCP 3.4.2). */
+static bool
+select_pair(void *arg, const struct string_view *field, const struct string_view *value)
+{
+    struct hrand *r = arg;
+    if (rand_below(&r->c->engine->exec.random, r->left--) < r->wanted) {
+        r->wanted--;
+        out_random(r, field, value);
+    }
+    return r->wanted > 0;
+}
+
+/* What a field of a tree is known by: its bytes' or blob's place. */
+static uint64_t
+identity(const struct string_view *field)
+{
+    return field->region ? field->blob.root : (uint64_t)(uintptr_t)field->bytes;
+}
+
+/* Adds to a set that is at most half full; false: it was there. 0 marks an empty place. */
+static bool
+set_add(uint64_t *set, uint64_t mask, uint64_t id)
+{
+    uint64_t at = (id * 0x9E3779B97F4A7C15ull) >> 32 & mask;
+    while (set[at] && set[at] != id)
+        at = (at + 1) & mask;
+    bool added = set[at] == 0;
+    set[at] = id;
+    return added;
+}
+
+/* Few of a large tree: chosen by chance, those met before left out. False: no private memory. */
+static bool
+out_distinct(struct hrand *r, const struct hash_key *k, uint64_t count)
+{
+    struct string_view field, value;
+    uint64_t places = 4;
+    while (places < count * 2)
+        places *= 2;
+    uint64_t *met = calloc(places, sizeof *met);
+    if (!met)
+        return false;
+    while (count > 0) {
+        pick(r, k, &field, &value);
+        if (!set_add(met, places - 1, identity(&field)))
+            continue;
+        out_random(r, &field, &value);
+        count--;
+    }
+    free(met);
+    return true;
+}
+
+static void
+random_pairs(struct cmd *c, const struct hash_key *k, int64_t count, bool values)
+{
+    uint64_t size = type_hash_length(&k->hash), n = count < 0 ? (uint64_t)-count : (uint64_t)count;
+    struct hrand r = {.c = c, .values = values, .left = size};
+    if (count >= 0 && n > size)
+        n = size;
+    if (size == 0)
+        n = 0;
+    resp_out_array(c->out, values && c->out->version == 2 ? n * 2 : n);
+    if (count < 0 && n > 0) {
+        out_repeated(&r, k, n);
+    } else if (n > 0 && (n * HRANDFIELD_FEW > size || !type_hash_needs_lock(k->hash.entry) || !out_distinct(&r, k, n))) {
+        r.wanted = n;
+        type_hash_each(&k->hash, select_pair, &r);
+    }
+}
+
+/* The count and WITHVALUES; false: error reply. */
+static bool
+random_options(struct cmd *c, int64_t *count, bool *values)
+{
+    if (!cmd_arg_int(c, 2, count))
+        return false;
+    if (*count == INT64_MIN) {
+        cmd_error(c, "ERR value is out of range, value must between %lld and %lld", -LLONG_MAX, LLONG_MAX);
+        return false;
+    }
+    *values = c->argc == 4 && cmd_arg_is(c, 3, "withvalues");
+    if (c->argc > 3 && !*values) {
+        cmd_error_syntax(c);
+        return false;
+    }
+    if (*values && (*count < -(LLONG_MAX / 2) || *count > LLONG_MAX / 2)) {
+        cmd_error(c, "ERR value is out of range");
+        return false;
+    }
+    return true;
+}
+
+void
+cmd_hrandfield(struct cmd *c)
+{
+    struct hash_key k;
+    struct string_view field, value;
+    int64_t count;
+    bool values;
+    if (c->argc > 2) {
+        if (random_options(c, &count, &values) && open_hash(c, &k, false))
+            random_pairs(c, &k, count, values);
+        return;
+    }
+    if (!open_hash(c, &k, false))
+        return;
+    if (!k.hash.entry) {
+        resp_out_null(c->out);
+        return;
+    }
+    struct hrand r = {.c = c};
+    pick(&r, &k, &field, &value);
+    out_random(&r, &field, NULL);
+}

@@ -56,7 +56,7 @@ const struct command_row command_rows_hash[] = {
         ARGS(
             ARG("key", KEY),
             ARG("field_value", BLOCK, .flags = ARG_MULTIPLE, ARGS(ARG("field", STRING), ARG("value", STRING))))},
-    {.name = "hrandfield", .arity = -2, .flags = CMD_READONLY,
+    {.name = "hrandfield", .run = cmd_hrandfield, .arity = -2, .flags = CMD_READONLY,
         .acl = ACL_HASH, .group = "hash", .since = "6.2.0", .complexity = "O(N) for N fields answered",
         .summary = "Answers fields of a hash drawn at random.", KEY_AT(1, KEY_RO | KEY_ACCESS),
         TIPS("nondeterministic_output"),
@@ -64,7 +64,7 @@ const struct command_row command_rows_hash[] = {
             ARG("key", KEY),
             ARG("options", BLOCK, .flags = ARG_OPTIONAL, ARGS(
                 ARG("count", INTEGER), TOKEN("withvalues", "WITHVALUES", .flags = ARG_OPTIONAL))))},
-    {.name = "hscan", .arity = -3, .flags = CMD_READONLY,
+    {.name = "hscan", .run = cmd_hscan, .arity = -3, .flags = CMD_READONLY,
         .acl = ACL_HASH, .group = "hash", .since = "2.8.0",
         .complexity = "O(1) a call, O(N) for a walk over all N fields",
         .summary = "Walks over the fields of a hash, some at each call.", KEY_AT(1, KEY_RO | KEY_ACCESS),
