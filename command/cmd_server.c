@@ -1,16 +1,14 @@
-/* cmd_server.c - commands about the connection and the server: PING, ECHO, SELECT, HELLO, QUIT, TIME, SHUTDOWN.
+/* cmd_server.c - commands about the connection and the server: PING, ECHO, SELECT, HELLO, QUIT, RESET, TIME, SHUTDOWN.
  *
  * Process: workers. Locks: none.
  */
 #include <stdlib.h>
 #include <sys/time.h>
 
+#include "command/clients.h"
 #include "command/cmd.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
-#include "shm/shm_check.h"
-#include "shm/shm_crash.h"
-#include "types/type_value.h"
 
 void
 cmd_ping(struct cmd *c)
@@ -48,6 +46,22 @@ cmd_quit(struct cmd *c)
 {
     c->session->flags |= SESSION_CLOSE_AFTER_REPLY;
     resp_out_ok(c->out);
+}
+
+/* The connection is as it was when it began. */
+void
+cmd_reset(struct cmd *c)
+{
+    struct session *s = c->session;
+    s->db = 0;
+    s->resp = c->out->version = 2;
+    s->flags &= ~(uint32_t)(SESSION_MONITOR | SESSION_READONLY | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
+    free(s->name);
+    s->name = NULL;
+    free(s->user);
+    s->user = NULL;
+    clients_update(c->engine, s);
+    resp_out_simple(c->out, "RESET");
 }
 
 void
@@ -112,50 +126,6 @@ cmd_shutdown(struct cmd *c)
     }
     atomic_store(&c->engine->control->shutdown, 1);
     c->session->flags |= SESSION_CLOSE_AFTER_REPLY; /* without a reply, as in Redis: the connection ends with the server */
-}
-
-/* ---- inner checks --------------------------------------------------------------------------------------------------- */
-
-static void
-check_region(struct cmd *c)
-{
-    struct shm_check_result result;
-    uint16_t ids[SHM_SHARDS_MAX];
-    for (unsigned i = 0; i < c->engine->region->nshards; i++)
-        ids[i] = (uint16_t)i;
-    shm_tx_enter_read(c->tx, ids, c->engine->region->nshards);
-    bool ok = shm_check_region(c->engine->region, type_value_check, &result);
-    shm_tx_leave_read(c->tx);
-    if (ok)
-        resp_out_ok(c->out);
-    else
-        cmd_error(c, "ERR %lu faults, the first: %s", (unsigned long)result.faults, result.first);
-}
-
-#ifdef KVSTASH_CRASH_POINTS
-/* This worker dies at the n-th store from now on. */
-static void
-arm_crash_point(struct cmd *c)
-{
-    int64_t n;
-    if (!cmd_arg_int_range(c, 2, 0, INT64_MAX, &n, NULL))
-        return;
-    shm_crash_arm((uint64_t)n);
-    resp_out_ok(c->out);
-}
-#endif
-
-void
-cmd_debug(struct cmd *c)
-{
-    if (c->argc == 2 && cmd_arg_is(c, 1, "check-region"))
-        check_region(c);
-#ifdef KVSTASH_CRASH_POINTS
-    else if (c->argc == 3 && cmd_arg_is(c, 1, "crash-point"))
-        arm_crash_point(c);
-#endif
-    else
-        cmd_error(c, "ERR unknown subcommand or wrong number of arguments for '%.128s'. Try DEBUG HELP.", cmd_arg(c, 1));
 }
 
 void

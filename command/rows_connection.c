@@ -124,7 +124,7 @@ const struct command_row command_rows_connection[] = {
         .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY,
         .acl = ACL_CONNECTION, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Closes the connection after the reply."},
-    {.name = "reset", .arity = 1,
+    {.name = "reset", .run = cmd_reset, .arity = 1,
         .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY,
         .acl = ACL_CONNECTION, .group = "connection", .since = "6.2.0", .complexity = "O(1)",
         .summary = "Puts the connection back to how it began."},
