@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "command/control.h"
 
 #define ERROR_TEXT_MAX 1024
 #define EFFECT_ARGS_MAX 16
@@ -139,8 +140,8 @@ cmd_render_long_double(long double v, char text[CMD_LONG_DOUBLE_MAX])
 size_t
 cmd_bulk_max(const struct cmd *c)
 {
-    (void)c;
-    return RESP_BULK_DEFAULT_MAX;
+    int64_t max = config_number(c->engine, PARAM_PROTO_MAX_BULK_LEN);
+    return max < (int64_t)SHM_BLOB_MAX ? (size_t)max : (size_t)SHM_BLOB_MAX;
 }
 
 /* ---- values as replies ------------------------------------------------------------------------------------ */

@@ -56,6 +56,8 @@ struct cmd {
     bool effect_given;
     bool failed;          /* an error reply was written (for statistics) */
     enum cmd_copy copy;
+    bool again;           /* of a command without keys: it waits for other processes and wants to be run again a little later;
+                             what it replied so far is dropped. What it waits for is noted in session->awaits */
 };
 
 /* The command's one time: wall clock in ms, read under the locks at first use. */

@@ -8,14 +8,13 @@
 
 #include "base/glob.h"
 #include "command/cmd_rows.h"
+#include "command/control.h"
 #include "command/keyspace.h"
 #include "types/type_hash.h"
 
 #define HSCAN_COUNT 10                   /* without COUNT */
 #define HRANDFIELD_FEW 3u                /* distinct fields are picked by chance if they are less than one in so many */
 #define HRANDFIELD_REPLY_MAX (1u << 30)  /* bytes */
-
-static const struct type_hash_limits default_limits = {.entries = 512, .value = 64};
 
 struct hash_key {
     struct cmd *c;
@@ -49,7 +48,8 @@ open_hash(struct cmd *c, struct hash_key *k, bool for_write)
         return false;
     type_hash_open(&k->hash, c->engine->region, k->ref.shard, k->ref.place.entry);
     k->hash.tx = for_write ? c->tx : NULL;
-    k->hash.limits = default_limits;
+    k->hash.limits = (struct type_hash_limits){.entries = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_ENTRIES),
+        .value = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_VALUE)};
     k->hash.replace = replace;
     k->hash.arg = k;
     return true;

@@ -69,21 +69,13 @@ info_server(struct info *i)
         pages[h->page_kind <= SHM_PAGES_HUGETLB ? h->page_kind : 0], c->workers, i->engine->region->nshards);
 }
 
-static uint64_t
-sum(const struct info *i, size_t member)
-{
-    uint64_t n = 0;
-    for (unsigned s = 0; s < i->engine->region->nslots; s++)
-        n += atomic_load_explicit((const _Atomic uint64_t *)(const void *)((const char *)&i->engine->control->slot[s] + member), memory_order_relaxed);
-    return n;
-}
-#define SUM(member) ((unsigned long)sum(i, offsetof(struct control_slot_sh, member)))
+#define SUM(member) ((unsigned long)CONTROL_SUM(i->engine->control, member))
 
 static void
 info_clients(struct info *i)
 {
-    buf_printf(i->text, "connected_clients:%lu\r\nmaxclients:%u\r\nblocked_clients:0\r\ntracking_clients:0\r\n", SUM(clients),
-        i->engine->control->max_clients);
+    buf_printf(i->text, "connected_clients:%lu\r\nmaxclients:%ld\r\nblocked_clients:0\r\ntracking_clients:0\r\n", SUM(clients),
+        (long)config_number(i->engine, PARAM_MAXCLIENTS));
 }
 
 static void
@@ -91,7 +83,7 @@ info_memory(struct info *i)
 {
     const struct shm_header_sh *h = i->engine->region->header;
     char used_text[32], max_text[32];
-    uint64_t used = used_memory(i->engine->region), max = atomic_load(&h->maxmemory);
+    uint64_t used = used_memory(i->engine->region), max = (uint64_t)config_number(i->engine, PARAM_MAXMEMORY);
     uint64_t committed = atomic_load(&h->committed_extents) * SHM_EXTENT_BYTES;
     buf_printf(i->text,
         "used_memory:%lu\r\nused_memory_human:%s\r\nused_memory_dataset:%lu\r\nmaxmemory:%lu\r\nmaxmemory_human:%s\r\n"

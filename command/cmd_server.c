@@ -127,9 +127,3 @@ cmd_shutdown(struct cmd *c)
     atomic_store(&c->engine->control->shutdown, 1);
     c->session->flags |= SESSION_CLOSE_AFTER_REPLY; /* without a reply, as in Redis: the connection ends with the server */
 }
-
-void
-cmd_config_get(struct cmd *c)
-{
-    resp_out_map(c->out, 0);
-}

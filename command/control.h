@@ -1,4 +1,4 @@
-/* control.h - the page that all processes share besides the keys: identity, counters, statistics of each slot.
+/* control.h - the page that all processes share besides the keys: identity, parameters, statistics of each slot.
  *
  * At region->shared, zeroed at creation. The master fills the identity before it forks; S: the rest.
  */
@@ -6,8 +6,10 @@
 #define KVSTASH_COMMAND_CONTROL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "command/config.h"
 #include "shm/shm_layout.h"
 
 #define CONTROL_RUN_ID 40
@@ -15,7 +17,7 @@
 
 /* One process slot's numbers: relaxed stores of its owner, summed by readers. Gauges are zeroed at a takeover. */
 struct control_slot_sh {
-    _Alignas(64) _Atomic uint64_t clients; /* gauge */
+    _Alignas(64) _Atomic uint64_t clients; /* gauge; gauges stand before connections, totals from there on */
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
@@ -25,14 +27,21 @@ struct control_sh {
     char run_id[CONTROL_RUN_ID + 1];
     int64_t started_ms;
     uint32_t port, workers;
-    uint32_t max_clients, debug_allowed;
-    uint32_t timeout_s; /* close idle clients after; 0: never */
+    uint32_t descriptors; /* that a process may need beside its clients' */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
     _Atomic int64_t pause_until_ms;            /* C: CLIENT PAUSE, wall clock; 0: none */
     _Atomic uint32_t pause_all;                /* C: not only writes */
     _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
+    struct control_slot_sh before; /* under CONFIG: the totals at the last CONFIG RESETSTAT, which readers subtract */
+    struct config_page_sh config;
 };
+
+/* A member of control_slot_sh over all slots, by its offset; a total counts from the last CONFIG RESETSTAT on. */
+uint64_t control_sum(const struct control_sh *c, size_t member);
+#define CONTROL_SUM(control, member) control_sum((control), offsetof(struct control_slot_sh, member))
+/* Lets all totals begin at 0 again: nobody can write other processes' counters, so what they are now is kept. Needs CONFIG. */
+void control_reset_totals(struct control_sh *c);
 
 #endif

@@ -11,7 +11,6 @@
 #include "command/exec_state.h"
 #include "shm/shm_tx.h"
 
-struct config;
 struct control_sh; /* command/control.h: the shared page of configuration, clients, statistics */
 struct session;
 
@@ -30,7 +29,6 @@ struct engine {
     struct shm_region *region;
     struct shm_tx tx;
     unsigned slot;
-    struct config *config;      /* this process's copy; refreshed when control's generation moves */
     struct control_sh *control;
     struct engine_hooks hooks;
     bool cluster;               /* key slots from CRC16 and hash tags */

@@ -86,9 +86,10 @@ refused(const struct session *s, const struct command_row *row, int argc, struct
 
 /* Is the memory in use above maxmemory? Summed only when there is a limit. */
 static bool
-over_limit(const struct shm_region *r)
+over_limit(const struct engine *e)
 {
-    uint64_t limit = atomic_load_explicit(&r->header->maxmemory, memory_order_relaxed), used = 0;
+    const struct shm_region *r = e->region;
+    uint64_t limit = (uint64_t)config_number(e, PARAM_MAXMEMORY), used = 0;
     if (limit == 0)
         return false;
     for (unsigned i = 0; i < r->nshards; i++)
@@ -272,7 +273,9 @@ run_free(struct cmd *c)
     c->row->run(c);
     if (c->tx->active || c->tx->want != SHM_WANT_NOTHING)
         return end_transaction(c, mark);
-    return EXEC_DONE;
+    if (c->again)
+        buf_truncate(c->out->buf, mark);
+    return c->again ? EXEC_AGAIN : EXEC_DONE;
 }
 
 /* Does CLIENT PAUSE hold this command back? */
@@ -346,7 +349,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     s->last_command = row ? row->name : NULL;
     if (!row || refused(s, row, argc, out))
         return EXEC_DONE;
-    if ((row->flags & CMD_DENYOOM) && over_limit(e->region)) {
+    if ((row->flags & CMD_DENYOOM) && over_limit(e)) {
         resp_out_error(out, oom_text);
         return EXEC_DONE;
     }

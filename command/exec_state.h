@@ -33,7 +33,6 @@ struct exec_state {
     uint64_t expired;          /* expired_keys likewise */
     struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
     unsigned keys_cap;
-    int64_t bulk_max;          /* proto-max-bulk-len */
     struct rand random;        /* for RANDOMKEY, HRANDFIELD and the like */
     uint64_t ticks;            /* tick count when the last command ended; 0: none in this batch */
 };

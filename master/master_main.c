@@ -22,17 +22,21 @@
 #include "master/master_log.h"
 #include "master/options.h"
 #include "master/region_open.h"
+#include "master/settings.h"
 #include "shm/shm_check.h"
 #include "shm/shm_recover.h"
 #include "types/type_value.h"
 
-#define BACKLOG 511
 #define SPARE_SLOTS 6      /* housekeeper, persister, replicator, cluster, exporter, a tool */
 #define TICK_MS 50
-#define DRAIN_MS 10000
+#define DESCRIPTORS_MAX 65536 /* taken where they are allowed, so that maxclients can be raised */
+#define DESCRIPTORS_FEW 32
 #define POOL_AT_START 4    /* extents committed before anybody serves */
 
+static struct options options;
+static struct settings settings;
 static struct shm_region region;
+static bool attached; /* the region was found, not made */
 static struct heritage heritage = {.unix_listener = -1};
 static struct children children;
 
@@ -43,82 +47,122 @@ refuse(const char *why)
     exit(1);
 }
 
+/* The same when there is a region already: one that was found stays for the next start, one just made holds nothing. */
+static _Noreturn void
+abandon(const char *why)
+{
+    shm_region_close(&region, !attached);
+    refuse(why);
+}
+
 /* ---- set-up -------------------------------------------------------------------------------------------------------------- */
 
+/* What a process needs beside its clients: listeners and wake-ups of all slots, channels, files. */
+static uint32_t
+own_descriptors(void)
+{
+    uint32_t addresses = 2;
+    for (const char *p = settings_text(&settings, PARAM_BIND); *p; p++)
+        addresses += *p == ' ';
+    return DESCRIPTORS_FEW + SPARE_SLOTS + heritage.workers * (addresses + 2);
+}
+
 static void
-fill_control(const struct options *o)
+fill_control(void)
 {
     struct control_sh *c = region.shared;
     uint8_t id[CONTROL_RUN_ID / 2];
     struct timespec t;
     if (getrandom(id, sizeof id, 0) != sizeof id)
-        refuse("no randomness from the kernel");
+        abandon("no randomness from the kernel");
     for (size_t i = 0; i < sizeof id; i++)
         snprintf(c->run_id + 2 * i, 3, "%02x", id[i]);
     clock_gettime(CLOCK_REALTIME, &t);
     c->started_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-    c->port = o->port;
-    c->workers = o->workers;
-    c->max_clients = o->max_clients;
+    c->port = (uint32_t)settings_number(&settings, PARAM_PORT);
+    c->workers = heritage.workers;
+    c->descriptors = own_descriptors();
+    /* a region that is found again takes its parameters from the files and options of this start */
+    config_copy(&c->config.live, &settings.values);
+    atomic_store(&c->config.next_whole, 0);
+    atomic_store(&c->config.reload_whole, 0);
     atomic_store(&c->shutdown, 0);
-    atomic_store(&region.header->maxmemory, o->maxmemory);
     atomic_store(&region.header->master_pid, (uint64_t)getpid());
 }
 
-/* Descriptors for the clients and our own; the hard limit may allow fewer clients. */
+/* Descriptors for the clients and our own; the hard limit may allow fewer clients. The soft limit becomes what is allowed
+ * at all, so that CONFIG SET maxclients has room. */
 static void
-raise_descriptors(struct options *o)
+raise_descriptors(void)
 {
     struct rlimit l;
-    rlim_t want = (rlim_t)o->max_clients + SHM_SLOTS_MAX * 2 + 64;
-    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= want)
+    rlim_t clients = (rlim_t)settings_number(&settings, PARAM_MAXCLIENTS);
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
         return;
-    l.rlim_cur = l.rlim_max < want ? l.rlim_max : want;
-    setrlimit(RLIMIT_NOFILE, &l);
-    if (l.rlim_cur >= want)
+    l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
+    if (l.rlim_cur < clients + own_descriptors())
+        l.rlim_cur = l.rlim_max < clients + own_descriptors() ? l.rlim_max : clients + own_descriptors();
+    if (setrlimit(RLIMIT_NOFILE, &l) != 0 && getrlimit(RLIMIT_NOFILE, &l) != 0)
         return;
-    o->max_clients = (unsigned)(l.rlim_cur > want - o->max_clients ? l.rlim_cur - (want - o->max_clients) : 1);
-    log_warning("only %lu descriptors are allowed: maxclients is %u; raise the limit (ulimit -n) for more",
-        (unsigned long)l.rlim_cur, o->max_clients);
+    if (l.rlim_cur >= clients + own_descriptors())
+        return;
+    clients = l.rlim_cur > own_descriptors() ? l.rlim_cur - own_descriptors() : 1;
+    log_warning("only %lu descriptors are allowed: maxclients is %lu; raise the limit (ulimit -n) for more", (unsigned long)l.rlim_cur,
+        (unsigned long)clients);
+    settings_set_number(&settings, PARAM_MAXCLIENTS, (int64_t)clients);
+}
+
+/* What an old region was made with stands, whatever is asked for now. */
+static void
+keep_geometry(enum param_id id, uint32_t has)
+{
+    if (settings_number(&settings, id) == has)
+        return;
+    if (settings.source[id] != SETTINGS_DEFAULT)
+        log_warning("%s is %ld, but the region was made with %u, which stands", params[id].name, (long)settings_number(&settings, id), has);
+    settings_set_number(&settings, id, has);
 }
 
 static void
-open_region(const struct options *o, int *lock_fd)
+open_region(int *lock_fd)
 {
     struct shm_error e;
-    struct region_wish w = {.dir = o->dir, .path = o->region, .bytes = o->region_bytes, .shards = o->shards,
-        .databases = o->databases, .slots = o->workers + SPARE_SLOTS, .shared_bytes = sizeof(struct control_sh),
-        .hugepages = SHM_HUGEPAGES_AUTO};
-    bool attached;
-    if (!region_open_lock(o->dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
+    const char *path = settings_text(&settings, PARAM_REGION);
+    struct region_wish w = {.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
+        .bytes = (uint64_t)settings_number(&settings, PARAM_REGION_SIZE), .shards = (unsigned)settings_number(&settings, PARAM_SHARDS),
+        .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .slots = heritage.workers + SPARE_SLOTS,
+        .shared_bytes = sizeof(struct control_sh), .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
+    if (!region_open_lock(w.dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
         refuse(e.text);
     /* every slot of ours waits for an owner; the rest is nobody's */
     for (unsigned s = 0; s < region.nslots; s++)
-        atomic_store(&region.slots[s].state, s <= o->workers ? SHM_PROC_DEAD : SHM_PROC_VACANT);
+        atomic_store(&region.slots[s].state, s <= heritage.workers ? SHM_PROC_DEAD : SHM_PROC_VACANT);
     if (!attached && shm_region_commit(&region, POOL_AT_START) != POOL_AT_START)
-        refuse("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
+        abandon("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
     atomic_store(&region.header->state, SHM_REGION_READY);
     log_notice("region %s: %lu MB %s", region.path, (unsigned long)(region.bytes >> 20), attached ? "found and recovered" : "made");
+    if (attached) {
+        keep_geometry(PARAM_SHARDS, region.nshards);
+        keep_geometry(PARAM_DATABASES, region.databases);
+    }
 }
 
 static void
-open_sockets(const struct options *o)
+open_sockets(void)
 {
     struct shm_error e;
+    const char *unix_path = settings_text(&settings, PARAM_UNIXSOCKET);
+    int backlog = (int)settings_number(&settings, PARAM_TCP_BACKLOG);
+    unsigned port = (unsigned)settings_number(&settings, PARAM_PORT);
     heritage.region = &region;
-    heritage.workers = o->workers;
     heritage.master = getpid();
-    if (!listen_open(&heritage, o->bind, o->port, BACKLOG, &e) ||
-        (o->unix_path && !listen_open_unix(&heritage, o->unix_path, 0, BACKLOG, &e))) {
-        shm_region_close(&region, true);
-        refuse(e.text);
-    }
+    if (!listen_open(&heritage, port ? settings_text(&settings, PARAM_BIND) : "", port, backlog, &e) ||
+        (unix_path[0] && !listen_open_unix(&heritage, unix_path, (unsigned)settings_number(&settings, PARAM_UNIXSOCKETPERM), backlog, &e)))
+        abandon(e.text);
     for (unsigned s = 0; s < region.nslots; s++) {
         heritage.wake[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (heritage.wake[s] < 0) {
-            shm_region_close(&region, true);
-            refuse("out of descriptors: raise the limit (ulimit -n)");
-        }
+        if (heritage.wake[s] < 0)
+            abandon("out of descriptors: raise the limit (ulimit -n)");
     }
 }
 
@@ -135,7 +179,7 @@ all_up(void)
 
 /* Until a signal or SHUTDOWN asks for the end. */
 static void
-serve(const sigset_t *set, const struct options *o)
+serve(const sigset_t *set)
 {
     const struct control_sh *control = region.shared;
     struct timespec tick = {.tv_nsec = TICK_MS * 1000000L}, quick = {.tv_nsec = 1000000L};
@@ -155,45 +199,63 @@ serve(const sigset_t *set, const struct options *o)
         }
         if (!ready && all_up()) {
             ready = true;
-            log_notice("Ready to accept connections on port %u: %u workers", o->port, o->workers);
+            log_notice("Ready to accept connections on port %u: %u workers", control->port, control->workers);
         }
     }
 }
 
 static int
-check_region_file(const struct options *o)
+check_region_file(void)
 {
     struct shm_error e;
     struct shm_check_result result;
-    if (!o->region)
+    const char *path = settings_text(&settings, PARAM_REGION);
+    if (!path[0])
         refuse("--check-region needs --region FILE");
-    if (!shm_region_attach(&region, o->region, &e))
+    if (!shm_region_attach(&region, path, &e))
         refuse(e.text);
     shm_recover_all(&region);
     bool ok = shm_check_region(&region, type_value_check, &result);
-    printf("%s: %lu keys, %lu blocks, %lu bytes, %lu faults%s%s\n", o->region, (unsigned long)result.keys,
-        (unsigned long)result.blocks, (unsigned long)result.bytes, (unsigned long)result.faults, ok ? "" : "; the first: ",
-        ok ? "" : result.first);
+    printf("%s: %lu keys, %lu blocks, %lu bytes, %lu faults%s%s\n", path, (unsigned long)result.keys, (unsigned long)result.blocks,
+        (unsigned long)result.bytes, (unsigned long)result.faults, ok ? "" : "; the first: ", ok ? "" : result.first);
     return ok ? 0 : 1;
+}
+
+/* The settings, with what depends on this machine filled in. */
+static void
+read_settings(int argc, char **argv)
+{
+    char error[SETTINGS_ERROR_MAX];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (!options_parse(&options, argc, argv, error) || !settings_load(&settings, &options, error) || !settings_check(&settings, error))
+        refuse(error);
+    if (settings_number(&settings, PARAM_WORKERS) == 0)
+        settings_set_number(&settings, PARAM_WORKERS, cores < 1 ? 1 : cores > params[PARAM_WORKERS].max ? params[PARAM_WORKERS].max : cores);
+    heritage.workers = (unsigned)settings_number(&settings, PARAM_WORKERS);
 }
 
 int
 main(int argc, char **argv)
 {
-    struct options o;
-    char error[256];
     int lock_fd;
     sigset_t set;
-    if (!options_parse(&o, argc, argv, error))
-        refuse(error);
+    read_settings(argc, argv);
     type_value_init();
-    if (o.check_region)
-        return check_region_file(&o);
+    if (options.given[OPTION_HELP]) {
+        options_help();
+        return 0;
+    }
+    if (options.given[OPTION_VERSION]) {
+        puts("kv-stash " CONTROL_VERSION);
+        return 0;
+    }
+    if (options.given[OPTION_CHECK_REGION])
+        return check_region_file();
     log_notice("kv-stash " CONTROL_VERSION " starts, PID: %d", (int)getpid());
-    raise_descriptors(&o);
-    open_region(&o, &lock_fd);
-    open_sockets(&o);
-    fill_control(&o);
+    raise_descriptors();
+    open_region(&lock_fd);
+    open_sockets();
+    fill_control();
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -202,17 +264,17 @@ main(int argc, char **argv)
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (!children_init(&children, &heritage))
-        refuse("no memory for the table of children");
-    serve(&set, &o);
+        abandon("no memory for the table of children");
+    serve(&set);
     sigdelset(&set, SIGCHLD);
     sigdelset(&set, SIGHUP);
     signal(SIGTERM, SIG_DFL); /* a second signal ends at once */
     signal(SIGINT, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
-    children_end(&children, DRAIN_MS);
-    shm_region_close(&region, true);
-    if (o.unix_path)
-        unlink(o.unix_path);
+    children_end(&children, (unsigned)settings_number(&settings, PARAM_SHUTDOWN_TIMEOUT) * 1000);
+    shm_region_close(&region, settings_number(&settings, PARAM_REGION_KEEP) == 0);
+    if (settings_text(&settings, PARAM_UNIXSOCKET)[0])
+        unlink(settings_text(&settings, PARAM_UNIXSOCKET));
     log_notice("bye");
     return 0;
 }

@@ -1,99 +1,210 @@
 /* options.c - the command line (see options.h). */
 #include "master/options.h"
 
-#include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
+#include <strings.h>
 
-enum { OPT_REGION = 256, OPT_DIR, OPT_REGION_SIZE, OPT_MAXMEMORY, OPT_MAXCLIENTS, OPT_BIND, OPT_UNIX, OPT_DATABASES, OPT_CHECK };
+#include "command/param.h"
 
-static const struct option longs[] = {
-    {"port", required_argument, NULL, 'p'},
-    {"workers", required_argument, NULL, 'w'},
-    {"shards", required_argument, NULL, 's'},
-    {"region", required_argument, NULL, OPT_REGION},
-    {"dir", required_argument, NULL, OPT_DIR},
-    {"region-size", required_argument, NULL, OPT_REGION_SIZE},
-    {"maxmemory", required_argument, NULL, OPT_MAXMEMORY},
-    {"maxclients", required_argument, NULL, OPT_MAXCLIENTS},
-    {"bind", required_argument, NULL, OPT_BIND},
-    {"unixsocket", required_argument, NULL, OPT_UNIX},
-    {"databases", required_argument, NULL, OPT_DATABASES},
-    {"check-region", no_argument, NULL, OPT_CHECK},
-    {NULL, 0, NULL, 0},
+const struct option_row option_rows[] = {
+    [OPTION_CONFIG] = {"config", 'c', "FILE", "Read the configuration from FILE; the same as FILE alone.", -1},
+    [OPTION_REDIS_CONF] = {"redis-conf", '\0', "FILE", "Read the configuration from a redis.conf.", -1},
+    [OPTION_TEST_CONFIG] = {"test-config", 't', NULL, "Check the configuration, say what is wrong with it, and end.", -1},
+    [OPTION_RESTORE_FROM] = {"restore-from", 'r', "FILE", "Begin with the data of FILE; not in this version.", -1},
+    [OPTION_CHECK_REGION] = {"check-region", '\0', NULL, "Check the region's file while no server runs, say what is in it, and end.", -1},
+    [OPTION_VERSION] = {"version", 'v', NULL, "Say which version this is, and end.", -1},
+    [OPTION_HELP] = {"help", 'h', NULL, "Show the options and end.", -1},
+    {"port", 'p', "PORT", "The same as --port.", PARAM_PORT},
+    {"workers", 'w', "N", "The same as --workers.", PARAM_WORKERS},
+    {"shards", 's', "N", "The same as --shards.", PARAM_SHARDS},
+    {"daemonize", 'd', NULL, "The same as --daemonize yes.", PARAM_DAEMONIZE},
+    {NULL, '\0', NULL, NULL, -1},
 };
 
-static bool
-number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *v, char *error)
+/* Where the parse stands. */
+struct parse {
+    struct options *o;
+    char **argv;
+    int argc, at; /* next argument */
+    char *error;
+};
+
+__attribute__((format(printf, 2, 3))) static bool
+fail(struct parse *p, const char *format, ...)
 {
-    char *end;
-    *v = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && *v >= min && *v <= max)
-        return true;
-    snprintf(error, 256, "--%s is '%s': must be a number from %lu to %lu", name, text, (unsigned long)min, (unsigned long)max);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(p->error, OPTIONS_ERROR_MAX, format, ap);
+    va_end(ap);
     return false;
 }
 
-bool
-options_parse(struct options *o, int argc, char **argv, char *error)
+static const struct option_row *
+row_of_letter(char letter)
 {
-    int opt;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t v = 0;
-    *o = (struct options){.bind = "127.0.0.1", .port = 6380, .workers = cores > 0 ? (unsigned)cores : 1, .shards = 64,
-        .databases = 16, .max_clients = 10000, .dir = "kvstash-data"};
-    opterr = 0;
-    while ((opt = getopt_long(argc, argv, "p:w:s:", longs, NULL)) != -1) {
-        bool ok = true;
-        switch (opt) {
-        case 'p':
-            ok = number("port", optarg, 1, 65535, &v, error);
-            o->port = (unsigned)v;
-            break;
-        case 'w':
-            ok = number("workers", optarg, 1, 100, &v, error);
-            o->workers = (unsigned)v;
-            break;
-        case 's':
-            ok = number("shards", optarg, 1, 512, &v, error);
-            o->shards = (unsigned)v;
-            break;
-        case OPT_DATABASES:
-            ok = number("databases", optarg, 1, 1024, &v, error);
-            o->databases = (unsigned)v;
-            break;
-        case OPT_MAXCLIENTS:
-            ok = number("maxclients", optarg, 1, 1000000, &v, error);
-            o->max_clients = (unsigned)v;
-            break;
-        case OPT_REGION_SIZE:
-            ok = number("region-size", optarg, 1, UINT64_MAX, &o->region_bytes, error);
-            break;
-        case OPT_MAXMEMORY:
-            ok = number("maxmemory", optarg, 0, UINT64_MAX, &o->maxmemory, error);
-            break;
-        case OPT_REGION:
-            o->region = optarg;
-            break;
-        case OPT_DIR:
-            o->dir = optarg;
-            break;
-        case OPT_BIND:
-            o->bind = optarg;
-            break;
-        case OPT_UNIX:
-            o->unix_path = optarg;
-            break;
-        case OPT_CHECK:
-            o->check_region = true;
-            break;
-        default:
-            snprintf(error, 256, "unknown option or missing value: %s", argv[optind - 1]);
-            return false;
+    for (const struct option_row *r = option_rows; r->name; r++)
+        if (r->letter == letter && letter)
+            return r;
+    return NULL;
+}
+
+static const struct option_row *
+row_of_name(const char *name, size_t len)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (strlen(option_rows[i].name) == len && strncmp(option_rows[i].name, name, len) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+static bool
+set_file(struct parse *p, const char *file)
+{
+    if (p->o->file)
+        return fail(p, "two configuration files are named: %s and %s; name one", p->o->file, file);
+    p->o->file = file;
+    return true;
+}
+
+static void
+add_setting(struct parse *p, struct option_setting s)
+{
+    p->o->settings[p->o->nsettings++] = s;
+}
+
+/* Acts on an option that is no parameter. */
+static bool
+take_row(struct parse *p, const struct option_row *row, const char *argument)
+{
+    unsigned id = (unsigned)(row - option_rows);
+    p->o->given[id] = true;
+    if (id == OPTION_CONFIG)
+        return set_file(p, argument);
+    if (id == OPTION_REDIS_CONF)
+        p->o->redis_conf = argument;
+    return true;
+}
+
+/* Ends a list of values? A value may begin with '-' (-1, -::1), but not with "--", nor be a known letter's option. */
+static bool
+is_option(const char *a)
+{
+    return a[0] == '-' && (a[1] == '-' || (a[1] && a[2] == '\0' && row_of_letter(a[1])));
+}
+
+/* The values of --name for a parameter. inline_value: what stood behind '=', or NULL. */
+static bool
+take_param(struct parse *p, int id, const char *inline_value)
+{
+    const struct param *row = &params[id];
+    int begin = p->at;
+    if (inline_value) {
+        add_setting(p, (struct option_setting){.param = id, .text = inline_value});
+        return true;
+    }
+    bool has_next = p->at < p->argc;
+    if (row->kind == PARAM_BOOL && !(has_next && (strcasecmp(p->argv[p->at], "yes") == 0 || strcasecmp(p->argv[p->at], "no") == 0))) {
+        add_setting(p, (struct option_setting){.param = id, .text = "yes"});
+        return true;
+    }
+    if (!has_next)
+        return fail(p, "--%s needs a value; see --help", row->name);
+    p->at++;
+    while ((row->flags & PARAM_MULTI) && p->at < p->argc && !is_option(p->argv[p->at]))
+        p->at++;
+    add_setting(p, (struct option_setting){.param = id, .begin = &p->argv[begin], .count = p->at - begin});
+    return true;
+}
+
+static bool
+take_long(struct parse *p, const char *name)
+{
+    const char *equals = strchr(name, '=');
+    size_t len = equals ? (size_t)(equals - name) : strlen(name);
+    const struct option_row *row = row_of_name(name, len);
+    int id = row ? -1 : param_find(name, len);
+    if (id >= 0)
+        return take_param(p, id, equals ? equals + 1 : NULL);
+    if (!row)
+        return fail(p, "unknown option --%.*s; see --help", (int)len, name);
+    if (!row->argument)
+        return equals ? fail(p, "--%s takes no value", row->name) : take_row(p, row, NULL);
+    if (!equals && p->at >= p->argc)
+        return fail(p, "--%s needs a value: %s", row->name, row->argument);
+    return take_row(p, row, equals ? equals + 1 : p->argv[p->at++]);
+}
+
+/* One argument of letters: -t, -td, -p7000, -p 7000. */
+static bool
+take_letters(struct parse *p, const char *letters)
+{
+    for (; *letters; letters++) {
+        const struct option_row *row = row_of_letter(*letters);
+        const char *argument = NULL;
+        if (!row)
+            return fail(p, "unknown option -%c; see --help", *letters);
+        if (row->argument) {
+            if (!letters[1] && p->at >= p->argc)
+                return fail(p, "-%c needs a value: %s", *letters, row->argument);
+            argument = letters[1] ? letters + 1 : p->argv[p->at++];
         }
+        if (row->param >= 0)
+            add_setting(p, (struct option_setting){.param = row->param, .text = argument ? argument : "yes"});
+        else if (!take_row(p, row, argument))
+            return false;
+        if (argument)
+            return true;
+    }
+    return true;
+}
+
+bool
+options_parse(struct options *o, int argc, char **argv, char error[OPTIONS_ERROR_MAX])
+{
+    struct parse p = {.o = o, .argv = argv, .argc = argc, .at = 1, .error = error};
+    size_t letters = 0;
+    bool only_file = false; /* behind -- */
+    for (int i = 1; i < argc; i++)
+        letters += strlen(argv[i]);
+    *o = (struct options){.settings = calloc(letters + 1, sizeof *o->settings)}; /* a letter sets one parameter at most */
+    if (!o->settings)
+        return fail(&p, "no memory for the command line");
+    while (p.at < argc) {
+        const char *a = argv[p.at++];
+        bool ok = true;
+        if (only_file || a[0] != '-' || a[1] == '\0')
+            ok = set_file(&p, a);
+        else if (strcmp(a, "--") == 0)
+            only_file = true;
+        else if (a[1] == '-')
+            ok = take_long(&p, a + 2);
+        else
+            ok = take_letters(&p, a + 1);
         if (!ok)
             return false;
     }
     return true;
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------------------- */
+
+void
+options_help(void)
+{
+    puts("usage: kvstash [options] [FILE]\n\noptions:");
+    for (const struct option_row *r = option_rows; r->name; r++) {
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ', r->letter ? "," : " ", r->name,
+            r->argument ? " " : "", r->argument ? r->argument : "");
+        printf("  %-28s %s\n", left, r->says);
+    }
+    puts("\nparameters, each an option --NAME VALUE (kvstash.conf(5) says more):");
+    for (int i = 0; i < PARAM_COUNT; i++) {
+        if (params[i].flags & PARAM_HIDDEN)
+            continue;
+        printf("  --%s (%s)\n", params[i].name, params[i].fallback[0] ? params[i].fallback : "empty");
+    }
 }

@@ -20,9 +20,24 @@ shm_epoch_leave(struct shm_region *r, unsigned slot)
 }
 
 uint64_t
+shm_epoch_raise(struct shm_region *r)
+{
+    return atomic_fetch_add(&r->header->epoch, 1) + 1;
+}
+
+bool
+shm_epoch_passed(const struct shm_region *r, uint64_t epoch, unsigned self)
+{
+    for (unsigned i = 0; i < r->nslots; i++)
+        if (i != self && atomic_load(&r->slots[i].epoch) < epoch)
+            return false;
+    return true;
+}
+
+uint64_t
 shm_epoch_advance(struct shm_region *r)
 {
-    uint64_t oldest = atomic_fetch_add(&r->header->epoch, 1) + 1;
+    uint64_t oldest = shm_epoch_raise(r);
     for (unsigned i = 0; i < r->nslots; i++) {
         uint64_t e = atomic_load(&r->slots[i].epoch);
         if (e < oldest)

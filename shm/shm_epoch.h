@@ -15,4 +15,10 @@ void shm_epoch_leave(struct shm_region *r, unsigned slot);
 /* Raises the epoch; returns the oldest epoch that a live slot may still be in (all below it have passed). */
 uint64_t shm_epoch_advance(struct shm_region *r);
 
+/* For who has changed something that others read without locks: raise, then ask until it has passed. */
+/* Raises the epoch and returns it. */
+uint64_t shm_epoch_raise(struct shm_region *r);
+/* Is every slot's owner but `self` quiescent, or in a batch that began at `epoch` or later? */
+bool shm_epoch_passed(const struct shm_region *r, uint64_t epoch, unsigned self);
+
 #endif

@@ -12,6 +12,11 @@
 
 #define ACCEPTS_A_TURN 64 /* so that a flood of connections does not starve those that are open */
 
+static const char protected_text[] =
+    "-DENIED This server is in protected mode: it has no password, so it serves clients on its own machine only. To connect from "
+    "elsewhere, set a password (requirepass, on the server's machine with CONFIG SET or in the configuration file), or switch "
+    "protected-mode off there if nobody else can reach the server's port.\r\n";
+
 static bool
 is_loopback(const struct sockaddr_storage *a)
 {
@@ -44,17 +49,30 @@ take_place(struct worker *w)
     atomic_store(own, atomic_load(own) + 1);
     for (unsigned i = 0; i < w->heritage->workers; i++)
         all += atomic_load(&control->slot[i].clients);
-    if (all <= control->max_clients)
+    if (all <= (uint64_t)config_value(&control->config.live, PARAM_MAXCLIENTS))
         return true;
     atomic_store(own, atomic_load(own) - 1);
     return false;
+}
+
+/* Is the client from another machine, and nothing stands between it and the data? */
+static bool
+is_unprotected(const struct worker *w, uint32_t flags)
+{
+    return !(flags & SESSION_LOCAL) && config_yes(&w->engine, PARAM_PROTECTED_MODE) && !config_yes(&w->engine, PARAM_REQUIREPASS);
 }
 
 static void
 welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
     struct control_slot_sh *own = &w->engine.control->slot[w->engine.slot];
-    uint32_t flags = SESSION_AUTHENTICATED | (is_loopback(peer) ? SESSION_LOCAL : 0);
+    uint32_t flags = is_loopback(peer) ? SESSION_LOCAL : 0;
+    if (is_unprotected(w, flags)) {
+        refuse(fd, protected_text);
+        return;
+    }
+    if (!config_yes(&w->engine, PARAM_REQUIREPASS))
+        flags |= SESSION_AUTHENTICATED;
     if (!take_place(w)) {
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;

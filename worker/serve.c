@@ -195,7 +195,7 @@ take_part(struct worker *w, struct batch *b)
 {
     struct conn *c = w->ready;
     struct part *p = &b->part[b->parts++];
-    const struct resp_limits limits = {.bulk_max = w->engine.exec.bulk_max,
+    const struct resp_limits limits = {.bulk_max = config_number(&w->engine, PARAM_PROTO_MAX_BULK_LEN),
         .unauthenticated = !(c->session.flags & SESSION_AUTHENTICATED)};
     int room = limits.unauthenticated ? 1 : SERVE_BATCH - b->requests;
     *p = (struct part){.conn = c, .first = b->requests, .end = b->requests, .turns = c->turns, .got = RESP_PARSE_REQUEST};

@@ -56,7 +56,7 @@ on_after_wait(struct ev_loop *loop, ev_check *c, int events)
 static void
 sweep_conns(struct worker *w)
 {
-    ev_tstamp now = ev_now(w->loop), timeout = w->engine.control->timeout_s;
+    ev_tstamp now = ev_now(w->loop), timeout = (ev_tstamp)config_number(&w->engine, PARAM_TIMEOUT);
     uint64_t all = atomic_load(&w->engine.control->slot[w->engine.slot].clients);
     uint64_t left = all / 10 > CRON_CONNS ? all / 10 : CRON_CONNS;
     if (!w->sweep) {
@@ -188,7 +188,6 @@ worker_main(const struct heritage *h, unsigned slot)
         _exit(1);
     atomic_store(&w.engine.control->slot[slot].clients, 0);
     w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_for_kills};
-    w.engine.exec.bulk_max = RESP_BULK_DEFAULT_MAX;
     start_watchers(&w);
     process_up(h, slot);
     ev_run(w.loop, 0);

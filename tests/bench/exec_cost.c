@@ -135,7 +135,7 @@ main(int argc, char **argv)
     if (!engine_open(&engine, &region, 0))
         return 1;
     struct session s = {.id = 1, .resp = 2, .flags = SESSION_AUTHENTICATED};
-    engine.exec.bulk_max = RESP_BULK_DEFAULT_MAX;
+    config_defaults(&engine.control->config.live);
     for (enum kind k = GET; k <= HSET; k++) {
         double best = 1e18;
         if (k == GET || k == HGET)

@@ -1,0 +1,31 @@
+/* control.c - sums over the slots' numbers (see control.h). Locks: see there. */
+#include "command/control.h"
+
+static _Atomic uint64_t *
+word(const struct control_slot_sh *s, size_t member)
+{
+    return (_Atomic uint64_t *)(void *)((char *)(uintptr_t)s + member);
+}
+
+/* Over all slots since they exist. A slot's totals stay when it passes to the next process. */
+static uint64_t
+sum_all(const struct control_sh *c, size_t member)
+{
+    uint64_t n = 0;
+    for (unsigned s = 0; s < SHM_SLOTS_MAX; s++)
+        n += atomic_load_explicit(word(&c->slot[s], member), memory_order_relaxed);
+    return n;
+}
+
+uint64_t
+control_sum(const struct control_sh *c, size_t member)
+{
+    return sum_all(c, member) - atomic_load_explicit(word(&c->before, member), memory_order_relaxed);
+}
+
+void
+control_reset_totals(struct control_sh *c)
+{
+    for (size_t m = offsetof(struct control_slot_sh, connections); m < sizeof(struct control_slot_sh); m += sizeof(uint64_t))
+        atomic_store_explicit(word(&c->before, m), sum_all(c, m), memory_order_relaxed);
+}

@@ -1,0 +1,147 @@
+/* settings.c - the order of the sources (see settings.h). */
+#include "master/settings.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/shm_layout.h"
+
+#define ENVIRONMENT_PREFIX "KVSTASH_"
+
+__attribute__((format(printf, 2, 3))) static bool
+fail(char error[SETTINGS_ERROR_MAX], const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(error, SETTINGS_ERROR_MAX, format, ap);
+    va_end(ap);
+    return false;
+}
+
+/* ---- one parameter ------------------------------------------------------------------------------------------------------ */
+
+/* Pairs of save from one source add up, as in Redis's files; an empty text forgets those before. */
+static bool
+is_added(const struct settings *s, int id, enum settings_source source, size_t len)
+{
+    return id == PARAM_SAVE && s->source[id] == source && len > 0 && settings_text(s, PARAM_SAVE)[0];
+}
+
+/* where: "--port", "kvstash.conf:12", ... for the message. */
+static bool
+set(struct settings *s, int id, const char *text, enum settings_source source, const char *where, char *error)
+{
+    struct param_value v = {0};
+    char why[PARAM_ERROR_MAX], allowed[PARAM_TEXT_MAX], joined[2 * PARAM_TEXT_MAX];
+    if (is_added(s, id, source, strlen(text))) {
+        snprintf(joined, sizeof joined, "%s %s", settings_text(s, PARAM_SAVE), text);
+        text = joined;
+    }
+    config_get(&s->values, id, &v);
+    if (!param_parse_text(&params[id], text, strlen(text), &v, why)) {
+        param_allowed(&params[id], allowed);
+        return fail(error, "%s: %s is '%.200s': %s; allowed: %s", where, params[id].name,
+            params[id].flags & PARAM_SECRET ? "(hidden)" : text, why, allowed);
+    }
+    config_put(&s->values, id, &v);
+    s->source[id] = (uint8_t)source;
+    return true;
+}
+
+void
+settings_set_number(struct settings *s, enum param_id id, int64_t n)
+{
+    config_put(&s->values, (int)id, &(struct param_value){.number = n});
+}
+
+void
+settings_set_text(struct settings *s, enum param_id id, const char *text)
+{
+    struct param_value v;
+    snprintf(v.text, sizeof v.text, "%s", text);
+    v.number = (int64_t)strlen(v.text);
+    config_put(&s->values, (int)id, &v);
+}
+
+/* ---- the sources ---------------------------------------------------------------------------------------------------------- */
+
+/* KVSTASH_MAXMEMORY_POLICY for maxmemory-policy. */
+static const char *
+environment_of(const char *name, char variable[128])
+{
+    size_t n = (size_t)snprintf(variable, 128, ENVIRONMENT_PREFIX "%s", name);
+    for (size_t i = 0; i < n; i++)
+        variable[i] = variable[i] == '-' ? '_' : (char)toupper((unsigned char)variable[i]);
+    return getenv(variable);
+}
+
+static bool
+read_environment(struct settings *s, char *error)
+{
+    char variable[128];
+    for (int id = 0; id < PARAM_COUNT; id++) {
+        const char *names[] = {params[id].alias, params[id].name};
+        for (int i = 0; i < 2; i++) {
+            const char *text = names[i] ? environment_of(names[i], variable) : NULL;
+            if (text && !set(s, id, text, SETTINGS_ENVIRONMENT, variable, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Values that came as arguments of their own, with blanks between them. False: too long. */
+static bool
+join(const struct option_setting *o, char text[PARAM_TEXT_MAX])
+{
+    size_t n = 0;
+    for (int i = 0; i < o->count; i++) {
+        if (n + strlen(o->begin[i]) + 2 > PARAM_TEXT_MAX)
+            return false;
+        n += (size_t)sprintf(text + n, "%s%s", i ? " " : "", o->begin[i]);
+    }
+    return true;
+}
+
+static bool
+read_command_line(struct settings *s, const struct options *o, char *error)
+{
+    for (size_t i = 0; i < o->nsettings; i++) {
+        const struct option_setting *set_to = &o->settings[i];
+        char joined[PARAM_TEXT_MAX] = "", where[128];
+        snprintf(where, sizeof where, "--%s", params[set_to->param].name);
+        if (set_to->count > 0 && !join(set_to, joined))
+            return fail(error, "%s: the value is longer than %d bytes", where, PARAM_TEXT_MAX - 1);
+        if (!set(s, set_to->param, set_to->count > 0 ? joined : set_to->text, SETTINGS_COMMAND_LINE, where, error))
+            return false;
+    }
+    return true;
+}
+
+bool
+settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX])
+{
+    memset(s->source, SETTINGS_DEFAULT, sizeof s->source);
+    config_defaults(&s->values);
+    return read_environment(s, error) && read_command_line(s, o, error);
+}
+
+/* ---- what does not go together -------------------------------------------------------------------------------------------- */
+
+bool
+settings_check(const struct settings *s, char error[SETTINGS_ERROR_MAX])
+{
+    int64_t shards = settings_number(s, PARAM_SHARDS);
+    if (shards & (shards - 1))
+        return fail(error, "shards is %ld: must be a power of two (1, 2, 4 .. %d)", (long)shards, (int)SHM_SHARDS_MAX);
+    if (settings_number(s, PARAM_DATABASES) > (int64_t)SHM_DATABASES_MAX)
+        return fail(error, "databases is %ld: must be a number from 1 to %d", (long)settings_number(s, PARAM_DATABASES), (int)SHM_DATABASES_MAX);
+    if (settings_number(s, PARAM_PORT) == 0 && settings_text(s, PARAM_UNIXSOCKET)[0] == '\0')
+        return fail(error, "port is 0 and there is no unixsocket: nobody could connect; set one of them");
+    if (settings_number(s, PARAM_PORT) != 0 && settings_text(s, PARAM_BIND)[0] == '\0' && settings_text(s, PARAM_UNIXSOCKET)[0] == '\0')
+        return fail(error, "bind names no address and there is no unixsocket: nobody could connect; set one of them");
+    return true;
+}
