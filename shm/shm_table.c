@@ -15,7 +15,10 @@
 #include "base/crc.h"
 #include "shm/shm_blob.h"
 
-#define WINDOW 4u /* buckets from home on in which an insert looks for room */
+/* An insert looks for room in this many buckets from home on, as long as the segment is at most FULL_PERCENT full. With a
+ * window of 4 segments were split at 65 %: 20 bytes of index a key instead of 17. */
+#define WINDOW 16u
+#define FULL_PERCENT 85u
 
 static const uint8_t ladder[] = {1, 3, 7, 15, 23, 31, 47, 63};
 #define LADDER (sizeof ladder / sizeof ladder[0])
@@ -205,27 +208,47 @@ ladder_for(unsigned entries)
     return SHM_SEGMENT_BUCKETS_MAX;
 }
 
-/* Moves the entries of `old` into `to[0]`, or, where there are two, by the position bit behind old's prefix. */
-static void
-segment_move(const struct shm_tree *t, struct shm_segment_sh *old, struct shm_segment_sh *to[2])
+/* What a slot of a segment that is rebuilt holds. */
+struct moved {
+    uint64_t position, slot;
+    int64_t expiry;
+    uint16_t clock;
+};
+#define MOVED_MAX (SHM_SEGMENT_BUCKETS_MAX * SHM_BUCKET_SLOTS)
+
+/* Gathers all entries of a segment; returns how many. The position of each is computed from its key, so every entry is
+ * read: they are prefetched first, all at once. */
+static unsigned
+segment_gather(const struct shm_tree *t, const struct shm_segment_sh *s, struct moved moved[MOVED_MAX])
 {
-    for (unsigned b = 0; b < old->buckets; b++)
-        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++)
-            if (old->bucket[b].slot[i])
-                __builtin_prefetch(shm_at(t->region, old->bucket[b].slot[i] << 16 >> 16));
-    for (unsigned b = 0; b < old->buckets; b++) {
+    unsigned n = 0;
+    for (unsigned b = 0; b < s->buckets; b++) {
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-            uint64_t slot = old->bucket[b].slot[i];
+            uint64_t slot = s->bucket[b].slot[i];
             if (!slot)
                 continue;
-            const struct shm_entry_sh *e = shm_at(t->region, slot << 16 >> 16);
-            uint64_t position = t->position_of(t->region, e);
-            int64_t expiry = shm_entry_expiry(e);
-            struct shm_segment_sh *s = to[1] && position << old->depth >> 63 ? to[1] : to[0];
-            segment_fill(s, position, slot, old->bucket[b].clock[i]);
-            if (expiry >= 0 && expiry < s->min_expiry)
-                s->min_expiry = expiry;
+            __builtin_prefetch(shm_at(t->region, slot << 16 >> 16));
+            moved[n++] = (struct moved){.slot = slot, .clock = s->bucket[b].clock[i]};
         }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct shm_entry_sh *e = shm_at(t->region, moved[i].slot << 16 >> 16);
+        moved[i].position = t->position_of(t->region, e);
+        moved[i].expiry = shm_entry_expiry(e);
+    }
+    return n;
+}
+
+/* Fills a fresh segment with those whose bit behind `depth` bits is `bit`; all of them if bit is 2. */
+static void
+segment_fill_all(struct shm_segment_sh *s, const struct moved *moved, unsigned n, unsigned depth, unsigned bit)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (bit != 2 && (moved[i].position << depth >> 63) != bit)
+            continue;
+        segment_fill(s, moved[i].position, moved[i].slot, moved[i].clock);
+        if (moved[i].expiry >= 0 && moved[i].expiry < s->min_expiry)
+            s->min_expiry = moved[i].expiry;
     }
 }
 
@@ -252,10 +275,11 @@ static bool
 resize_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at, unsigned buckets)
 {
     struct shm_segment_sh *old = at->segment;
+    struct moved moved[MOVED_MAX];
     struct shm_segment_sh *s = segment_new(tx, t, buckets, old->depth, old->prefix);
     if (!s)
         return false;
-    segment_move(t, old, (struct shm_segment_sh *[2]){s, NULL});
+    segment_fill_all(s, moved, segment_gather(t, old, moved), 0, 2);
     if (!set_children(tx, at->word, at->repeats, segment_word(t, s)))
         return false;
     shm_tx_free(tx, shm_off_of(t->region, old));
@@ -282,14 +306,18 @@ static bool
 split_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at)
 {
     struct shm_segment_sh *old = at->segment;
-    unsigned depth = old->depth + 1u;
+    struct moved moved[MOVED_MAX];
+    unsigned depth = old->depth + 1u, n = segment_gather(t, old, moved), highs = 0;
     xassert(depth <= 64);
-    struct shm_segment_sh *low = segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix);
+    for (unsigned i = 0; i < n; i++)
+        highs += moved[i].position << old->depth >> 63;
+    struct shm_segment_sh *low = segment_new(tx, t, ladder_for(n - highs), depth, old->prefix);
     struct shm_segment_sh *high =
-        low ? segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix | 1ull << (64 - depth)) : NULL;
+        low ? segment_new(tx, t, ladder_for(highs), depth, old->prefix | 1ull << (64 - depth)) : NULL;
     if (!high)
         return false;
-    segment_move(t, old, (struct shm_segment_sh *[2]){low, high});
+    segment_fill_all(low, moved, n, old->depth, 0);
+    segment_fill_all(high, moved, n, old->depth, 1);
     uint64_t wl = segment_word(t, low), wh = segment_word(t, high);
     bool ok = at->repeats == 1 ? split_below(tx, t, at, wl, wh)
                                : set_children(tx, at->word, at->repeats / 2, wl) &&
@@ -354,6 +382,8 @@ insert_near(struct shm_tx *tx, const struct shm_tree *t, struct shm_segment_sh *
     struct shm_place *p)
 {
     unsigned home = home_of(s, position), window = s->buckets < WINDOW ? s->buckets : WINDOW;
+    if (s->buckets >= WINDOW && s->count * 100u > s->buckets * SHM_BUCKET_SLOTS * FULL_PERCENT)
+        return 0;
     for (unsigned d = 0; d < window; d++) {
         struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
