@@ -16,6 +16,7 @@
 
 #define ERROR_TEXT_MAX 1024
 #define EFFECT_ARGS_MAX 16
+#define SUBCOMMAND_SHOWN_MAX 128
 #define FLOAT_TEXT_MAX 5120 /* longer texts are no numbers to Redis */
 #define CURSOR_TEXT_MAX 1024 /* leading zeros included */
 
@@ -60,9 +61,15 @@ cmd_arg_int(struct cmd *c, int i, int64_t *v)
 bool
 cmd_arg_int_range(struct cmd *c, int i, int64_t min, int64_t max, int64_t *v, const char *error)
 {
-    if (type_string_parse_int(c->argv[i].data, c->argv[i].len, v) && *v >= min && *v <= max)
+    bool is_int = type_string_parse_int(c->argv[i].data, c->argv[i].len, v);
+    if (is_int && *v >= min && *v <= max)
         return true;
-    cmd_error(c, "%s", error ? error : "ERR value is out of range");
+    if (error)
+        cmd_error(c, "%s", error);
+    else if (!is_int)
+        cmd_error(c, "ERR value is not an integer or out of range");
+    else
+        cmd_error(c, "ERR value is out of range, value must between %ld and %ld", (long)min, (long)max);
     return false;
 }
 
@@ -201,6 +208,18 @@ void
 cmd_error_no_such_key(struct cmd *c)
 {
     cmd_error(c, "ERR no such key");
+}
+
+void
+cmd_error_subcommand(struct cmd *c)
+{
+    char container[32];
+    size_t n = cmd_arg_len(c, 0) < sizeof container ? cmd_arg_len(c, 0) : sizeof container;
+    for (size_t i = 0; i < n; i++)
+        container[i] = (char)toupper((unsigned char)cmd_arg(c, 0)[i]);
+    size_t shown = strnlen(cmd_arg(c, 1), cmd_arg_len(c, 1) < SUBCOMMAND_SHOWN_MAX ? cmd_arg_len(c, 1) : SUBCOMMAND_SHOWN_MAX);
+    cmd_error(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %.*s HELP.", (int)shown, cmd_arg(c, 1), (int)n,
+        container);
 }
 
 /* ---- transactions and effects ------------------------------------------------------------------------------ */

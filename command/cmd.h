@@ -100,6 +100,7 @@ void cmd_error(struct cmd *c, const char *format, ...) __attribute__((format(pri
 void cmd_error_syntax(struct cmd *c);
 void cmd_error_wrongtype(struct cmd *c);
 void cmd_error_no_such_key(struct cmd *c);
+void cmd_error_subcommand(struct cmd *c); /* ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
 
 /* A transaction over all shards; false: cannot (tx->want). Exec commits or aborts it after the function. */
 bool cmd_enter_all(struct cmd *c);

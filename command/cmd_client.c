@@ -279,6 +279,10 @@ cmd_client_pause(struct cmd *c)
 {
     int64_t ms;
     bool all = true;
+    if (c->argc > 4) {
+        cmd_error_subcommand(c);
+        return;
+    }
     if (c->argc == 4) {
         if (cmd_arg_is(c, 3, "write"))
             all = false;
@@ -291,12 +295,15 @@ cmd_client_pause(struct cmd *c)
         cmd_error(c, "ERR timeout is not an integer or out of range");
         return;
     }
-    if (ms < 0 || ms > INT64_MAX - wall_ms()) {
-        cmd_error(c, ms < 0 ? "ERR timeout is negative" : "ERR timeout is out of range");
+    if (ms < 0) {
+        cmd_error(c, "ERR timeout is negative");
         return;
     }
+    int64_t until;
+    if (__builtin_add_overflow(wall_ms(), ms, &until)) /* in Redis the sum wraps: the end has passed */
+        until = 0;
     atomic_store(&c->engine->control->pause_all, all);
-    atomic_store(&c->engine->control->pause_until_ms, wall_ms() + ms);
+    atomic_store(&c->engine->control->pause_until_ms, until);
     resp_out_ok(c->out);
 }
 
@@ -312,7 +319,9 @@ void
 cmd_client_unblock(struct cmd *c)
 {
     int64_t id;
-    if (c->argc == 4 && !cmd_arg_is(c, 3, "timeout") && !cmd_arg_is(c, 3, "error"))
+    if (c->argc > 4)
+        cmd_error_subcommand(c);
+    else if (c->argc == 4 && !cmd_arg_is(c, 3, "timeout") && !cmd_arg_is(c, 3, "error"))
         cmd_error(c, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     else if (cmd_arg_int(c, 2, &id))
         resp_out_int(c->out, 0);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "command/cmd.h"
@@ -56,11 +57,20 @@ unknown_subcommand(struct resp_out *out, const struct resp_arg *argv)
         container);
 }
 
-/* The row of a request: a command's, or a subcommand's. NULL: an error was replied. */
-static const struct command_row *
-row_of(const struct command_row *row, int argc, const struct resp_arg *argv, struct resp_out *out)
+/* Does a browser speak, made to by some page? It must get no further than its first line. */
+static bool
+is_http(const struct resp_arg *a)
 {
-    if (!row) {
+    return (a->len == 4 && strncasecmp(a->data, "post", 4) == 0) || (a->len == 5 && strncasecmp(a->data, "host:", 5) == 0);
+}
+
+/* The row of a request: a command's, or a subcommand's. NULL: an error was replied, or the connection will be closed. */
+static const struct command_row *
+row_of(const struct command_row *row, int argc, const struct resp_arg *argv, struct session *s, struct resp_out *out)
+{
+    if (!row && is_http(&argv[0])) {
+        s->flags |= SESSION_CLOSE_AFTER_REPLY;
+    } else if (!row) {
         unknown_command(out, argc, argv);
     } else if (row->subs && argc > 1) {
         row = command_find_sub(row, argv[1].data, argv[1].len);
@@ -345,7 +355,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     struct exec_state *x = &e->exec;
     const struct exec_ahead *ahead = noted_ahead(x, argv);
     const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
-    row = row_of(row, argc, argv, out);
+    row = row_of(row, argc, argv, s, out);
     s->last_command = row ? row->name : NULL;
     if (!row || refused(s, row, argc, out))
         return EXEC_DONE;
