@@ -14,7 +14,6 @@
 
 #include "command/control.h"
 
-#define ERROR_TEXT_MAX 1024
 #define EFFECT_ARGS_MAX 16
 #define SUBCOMMAND_SHOWN_MAX 128
 #define FLOAT_TEXT_MAX 5120 /* longer texts are no numbers to Redis */
@@ -181,14 +180,10 @@ cmd_out_view(struct cmd *c, const struct string_view *v)
 void
 cmd_error(struct cmd *c, const char *format, ...)
 {
-    char text[ERROR_TEXT_MAX];
     va_list ap;
     va_start(ap, format);
-    int n = vsnprintf(text, sizeof text, format, ap);
+    resp_out_verrorf(c->out, format, ap);
     va_end(ap);
-    if (n >= (int)sizeof text)
-        n = (int)sizeof text - 1;
-    resp_out_error_bytes(c->out, text, n > 0 ? (size_t)n : 0);
     c->failed = true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "command/clients.h"
 #include "command/cmd.h"
+#include "command/cmd_client.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
 
@@ -37,26 +38,31 @@ cmd_client_getname(struct cmd *c)
         resp_out_null(c->out);
 }
 
-void
-cmd_client_setname(struct cmd *c)
+bool
+cmd_client_set_name(struct cmd *c, const struct resp_arg *name)
 {
-    const char *name = cmd_arg(c, 2);
-    size_t n = cmd_arg_len(c, 2);
-    for (size_t i = 0; i < n; i++) {
-        if (name[i] < '!' || name[i] > '~') {
+    for (size_t i = 0; i < name->len; i++) {
+        if (name->data[i] < '!' || name->data[i] > '~') {
             cmd_error(c, "ERR Client names cannot contain spaces, newlines or special characters.");
-            return;
+            return false;
         }
     }
-    char *copy = n ? strndup(name, n) : NULL;
-    if (n && !copy) {
+    char *copy = name->len ? strndup(name->data, name->len) : NULL;
+    if (name->len && !copy) {
         cmd_error(c, "ERR no private memory for the name");
-        return;
+        return false;
     }
     free(c->session->name);
     c->session->name = copy;
     clients_update(c->engine, c->session);
-    resp_out_ok(c->out);
+    return true;
+}
+
+void
+cmd_client_setname(struct cmd *c)
+{
+    if (cmd_client_set_name(c, &c->argv[2]))
+        resp_out_ok(c->out);
 }
 
 /* ---- LIST, INFO ------------------------------------------------------------------------------------------------------------- */

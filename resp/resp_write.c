@@ -99,19 +99,25 @@ resp_out_error(struct resp_out *out, const char *text)
 }
 
 void
-resp_out_errorf(struct resp_out *out, const char *format, ...)
+resp_out_verrorf(struct resp_out *out, const char *format, va_list ap)
 {
     struct buf text;
     buf_init(&text);
-    va_list ap;
-    va_start(ap, format);
     buf_vprintf(&text, format, ap);
-    va_end(ap);
     if (buf_failed(&text))
         resp_out_error(out, "ERR out of memory");
     else
         resp_out_error_bytes(out, buf_head(&text), buf_pending(&text));
     buf_destroy(&text);
+}
+
+void
+resp_out_errorf(struct resp_out *out, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    resp_out_verrorf(out, format, ap);
+    va_end(ap);
 }
 
 void

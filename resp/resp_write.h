@@ -51,6 +51,7 @@ void resp_out_error(struct resp_out *out, const char *text);
 void resp_out_error_bytes(struct resp_out *out, const char *text, size_t len);
 void resp_out_errorf(struct resp_out *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void resp_out_verrorf(struct resp_out *out, const char *format, va_list ap);
 void resp_out_null(struct resp_out *out);
 void resp_out_null_array(struct resp_out *out);
 void resp_out_bool(struct resp_out *out, bool value);

@@ -366,6 +366,44 @@ class Redis(Server):
                 "--appendonly", "no", "--enable-debug-command", "yes"]
 
 
+def tree(raw):
+    """A reply as (type byte, value), so that no difference of types is lost."""
+    def parse(at):
+        end = raw.index(b"\r\n", at)
+        kind, rest, at = raw[at:at + 1].decode(), raw[at + 1:end], end + 2
+        if kind in "$=" and int(rest) >= 0:
+            return (kind, raw[at:at + int(rest)].decode()), at + int(rest) + 2
+        if kind not in "*~%>" or int(rest) < 0:
+            return (kind, rest.decode()), at
+        items = []
+        for _ in range(int(rest) * (2 if kind == "%" else 1)):
+            item, at = parse(at)
+            items.append(item)
+        return (kind, items), at
+    value, end = parse(0)
+    assert end == len(raw)
+    return value
+
+
+class Pair:
+    """A connection to each of two servers, which get the same commands."""
+
+    def __init__(self, ours, redis, version):
+        self.ours, self.redis = ours.connect(), redis.connect()
+        self.both("HELLO", version)
+
+    def both(self, *args):
+        """The trees of both replies."""
+        self.ours.send(*args)
+        self.redis.send(*args)
+        return tree(self.ours.read_raw()), tree(self.redis.read_raw())
+
+    def same(self, *args):
+        """The replies must be equal."""
+        a, b = self.both(*args)
+        assert a == b, "%r:\n%.2000r\nredis: %.2000r" % (args, a, b)
+
+
 def run(main):
     """Runs the test and exits: 0 passed or skipped (with the reason), 1 failed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -12,42 +12,6 @@ import harness  # noqa: E402
 OWN = "in our own words"
 
 
-def tree(raw):
-    """A reply as (type byte, value), so that no difference of types is lost."""
-    def parse(at):
-        end = raw.index(b"\r\n", at)
-        kind, rest, at = raw[at:at + 1].decode(), raw[at + 1:end], end + 2
-        if kind in "$=" and int(rest) >= 0:
-            return (kind, raw[at:at + int(rest)].decode()), at + int(rest) + 2
-        if kind not in "*~%>" or int(rest) < 0:
-            return (kind, rest.decode()), at
-        items = []
-        for _ in range(int(rest) * (2 if kind == "%" else 1)):
-            item, at = parse(at)
-            items.append(item)
-        return (kind, items), at
-    value, end = parse(0)
-    assert end == len(raw)
-    return value
-
-
-class Pair:
-    """The same command to both servers."""
-
-    def __init__(self, ours, redis, version):
-        self.ours, self.redis = ours.connect(), redis.connect()
-        self.both("HELLO", version)
-
-    def both(self, *args):
-        self.ours.send(*args)
-        self.redis.send(*args)
-        return tree(self.ours.read_raw()), tree(self.redis.read_raw())
-
-    def same(self, *args):
-        a, b = self.both(*args)
-        assert a == b, "%r:\n%.2000r\nredis: %.2000r" % (args, a, b)
-
-
 def pairs(value):
     """The members of a map, which in RESP2 is a list of names and values in turn."""
     return list(zip(value[1][::2], value[1][1::2]))
@@ -246,7 +210,7 @@ def main():
         names = {n.decode() for n in ours.command("COMMAND", "LIST")}
         assert len(names) > 50
         for version in (2, 3):
-            pair = Pair(ours, redis, version)
+            pair = harness.Pair(ours, redis, version)
             for check in (info_is_equal, docs_are_equal, list_is_equal, getkeys_is_equal, arity_errors_are_equal,
                           unknown_words_are_equal, help_is_laid_out):
                 check(pair, names)
