@@ -79,6 +79,12 @@ of_p999(const struct bench_result *r)
 }
 
 static double
+of_p9999(const struct bench_result *r)
+{
+    return quantile_us(r, 0.9999);
+}
+
+static double
 of_max(const struct bench_result *r)
 {
     return (double)r->latency.max / 1e3;
@@ -99,6 +105,7 @@ static const struct metric {
     { "p90_us", "latency p90 us", 1, of_p90 },
     { "p99_us", "latency p99 us", 1, of_p99 },
     { "p999_us", "latency p99.9 us", 1, of_p999 },
+    { "p9999_us", "latency p99.99 us", 1, of_p9999 },
     { "max_us", "latency max us", 1, of_max },
 };
 
@@ -116,7 +123,7 @@ bench_report_figures(const struct bench_result *r)
 static void
 json_name(struct buf *b, const char *name)
 {
-    buf_append_str(b, b->len > 1 ? ", " : "");
+    buf_append_str(b, b->len == 0 || b->data[b->len - 1] != '{' ? ", " : "");
     json_string(b, name, strlen(name));
     buf_append_str(b, ": ");
 }
@@ -125,10 +132,10 @@ static void
 json_field(struct buf *b, const char *name, double value)
 {
     json_name(b, name);
-    if (isnan(value))
-        buf_append_str(b, "null");
-    else
+    if (isfinite(value))
         buf_printf(b, "%.10g", value);
+    else
+        buf_append_str(b, "null"); /* not measured, or a ratio to nothing */
 }
 
 static void
@@ -320,9 +327,7 @@ json_pair(const struct bench_subject *s, const char *second, const struct pair *
     for (int i = 0; i < BENCH_METRICS; i++) {
         json_name(&b, metrics[i].name);
         buf_append_str(&b, "{");
-        size_t inside = b.len;
         json_field(&b, "first", pairs[i].first);
-        memset(b.data + inside, ' ', 1); /* the comma in front of the object's first field */
         json_field(&b, "second", pairs[i].second);
         json_field(&b, "ratio", pairs[i].ratio);
         buf_append_str(&b, "}");

@@ -10,7 +10,7 @@
 #include "cli/bench_load.h"
 #include "cli/bench_options.h"
 
-#define BENCH_METRICS 10
+#define BENCH_METRICS 11
 
 /* A result's figures, in the table's order; a figure that was not measured is nan. */
 struct bench_figures {
