@@ -1,6 +1,8 @@
 /* pool.c - memory ahead of the writers (see pool.h). */
 #include "housekeeper/pool.h"
 
+#include "shm/shm_span.h"
+
 #define POOL_MIN (64u << 20)
 #define POOL_MAX (1024u << 20)
 #define STEP_EXTENTS 8u
@@ -31,7 +33,7 @@ pool_step(struct pool *p, int64_t now_ns)
 {
     struct shm_header_sh *h = p->region->header;
     uint64_t committed = atomic_load(&h->committed_extents);
-    uint64_t spare = atomic_load(&h->free_spans), all = committed * SHM_SPANS_PER_EXTENT;
+    uint64_t spare = shm_span_count_free(p->region), all = committed * SHM_SPANS_PER_EXTENT;
     adapt(p, all > spare ? all - spare : 0, now_ns);
     if (p->refused_ns && now_ns - p->refused_ns > SECOND_NS) {
         atomic_store(&h->committed_limit, p->limit);

@@ -1,6 +1,6 @@
 /* shm_crash.c - counting crash points and dying at the armed one (see shm_crash.h).
  *
- * The two counters are the only globals of shm/: they belong to the process as a whole, and the point macro has no
+ * These are the only globals of shm/: they belong to the process as a whole, and the point macro has no
  * handle at hand in recovery code. Process: test builds only.
  */
 #include "shm/shm_crash.h"
@@ -12,12 +12,33 @@
 
 static uint64_t armed_at;
 static uint64_t passed;
+static int armed_signal = SIGKILL;
+static void (*last_act)(void);
+
+static void
+arm(uint64_t n, int signal)
+{
+    armed_at = n;
+    armed_signal = signal;
+    passed = 0;
+}
 
 void
 shm_crash_arm(uint64_t n)
 {
-    armed_at = n;
-    passed = 0;
+    arm(n, SIGKILL);
+}
+
+void
+shm_crash_arm_stop(uint64_t n)
+{
+    arm(n, SIGSTOP);
+}
+
+void
+shm_crash_set_hook(void (*hook)(void))
+{
+    last_act = hook;
 }
 
 uint64_t
@@ -29,8 +50,11 @@ shm_crash_passed(void)
 void
 shm_crash_point(void)
 {
-    if (++passed == armed_at)
-        kill(getpid(), SIGKILL);
+    if (++passed != armed_at)
+        return;
+    if (last_act)
+        last_act();
+    kill(getpid(), armed_signal);
 }
 
 #else

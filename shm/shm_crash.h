@@ -12,6 +12,10 @@
 #ifdef KVSTASH_CRASH_POINTS
 /* Die at the n-th point from now on; 0 disarms. */
 void shm_crash_arm(uint64_t n);
+/* Stop (SIGSTOP) at the n-th point instead: to be killed there, or to go on after SIGCONT. */
+void shm_crash_arm_stop(uint64_t n);
+/* Called just before the process dies or stops at a point: tests note what it was about. */
+void shm_crash_set_hook(void (*hook)(void));
 /* Points passed since the last arming. */
 uint64_t shm_crash_passed(void);
 void shm_crash_point(void);

@@ -305,7 +305,7 @@ struct shm_header_sh {
     _Alignas(64) _Atomic uint64_t epoch;          /* memory reclamation epoch, raised by the housekeeper */
     _Alignas(64) _Atomic uint64_t committed_extents; /* by the housekeeper only */
     _Atomic uint64_t committed_limit;   /* extents that may be committed: maxmemory of the machine */
-    _Alignas(64) _Atomic uint64_t free_spans; /* hint: about how many spans are FREE; repaired by shm_span_audit */
+    _Alignas(64) _Atomic uint64_t free_spans; /* S of the housekeeper: about how many spans are FREE (shm_span_count_free) */
     _Atomic uint64_t commit_wanted;     /* raised by who found the pool empty */
     _Alignas(64) _Atomic uint64_t private_bytes[SHM_SLOTS_MAX]; /* S: private memory of each slot */
 };

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/crc.h"
+#include "shm/shm_crash.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -404,15 +405,18 @@ commit_extent(struct shm_region *r, uint64_t extent)
     collapse(r, off);
     if (!commit_range(r, off, SHM_EXTENT_BYTES))
         return false;
+    SHM_POINT();
     atomic_store(&r->extent_hints[extent], SHM_SPANS_PER_EXTENT);
     for (uint64_t s = first; s < first + SHM_SPANS_PER_EXTENT; s++) {
         uint64_t word = atomic_load(&r->span_words[s]);
         if (shm_span_word_state(word) != SHM_SPAN_UNCOMMITTED)
-            continue; /* a housekeeper died here half-way; these are in use already */
+            continue; /* a housekeeper died here half-way; these are free already */
+        SHM_POINT();
         atomic_store(&r->span_words[s], shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
     }
-    atomic_fetch_add(&h->free_spans, SHM_SPANS_PER_EXTENT);
+    SHM_POINT();
     atomic_store(&h->committed_extents, extent + 1);
+    SHM_POINT();
     return true;
 }
 

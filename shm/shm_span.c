@@ -20,9 +20,7 @@ keep_hints(struct shm_region *r, uint64_t span, bool was_free, bool is_free)
     uint64_t extent = span / SHM_SPANS_PER_EXTENT;
     if (was_free == is_free)
         return;
-    uint32_t step = is_free ? 1 : (uint32_t)-1;
-    atomic_fetch_add_explicit(&r->extent_hints[extent], step, memory_order_relaxed);
-    atomic_fetch_add_explicit(&r->header->free_spans, (uint64_t)(int64_t)(int32_t)step, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->extent_hints[extent], is_free ? 1 : (uint32_t)-1, memory_order_relaxed);
 }
 
 bool
@@ -100,6 +98,16 @@ audit_quarantined(struct shm_region *r, uint64_t span, uint64_t word, uint64_t p
 {
     if (r->span_metas[span].unused[0] < passed_epoch)
         shm_span_swap(r, span, word, shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
+}
+
+uint64_t
+shm_span_count_free(struct shm_region *r)
+{
+    uint64_t extents = atomic_load(&r->header->committed_extents), sum = 0;
+    for (uint64_t i = 0; i < extents; i++)
+        sum += atomic_load_explicit(&r->extent_hints[i], memory_order_relaxed);
+    atomic_store_explicit(&r->header->free_spans, sum, memory_order_relaxed);
+    return sum;
 }
 
 void

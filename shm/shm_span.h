@@ -18,6 +18,8 @@ void shm_span_unclaim(struct shm_region *r, uint64_t span, uint64_t word);
 bool shm_span_swap(struct shm_region *r, uint64_t span, uint64_t from, uint64_t to);
 /* Frees all that a dead slot had claimed. O(spans). Returns how many. */
 uint64_t shm_span_sweep(struct shm_region *r, unsigned slot);
+/* Housekeeper: about how many spans are free, by the hints; kept in header->free_spans for those who show it. */
+uint64_t shm_span_count_free(struct shm_region *r);
 /* Housekeeper: looks at up to n spans from *cursor on: frees those in quarantine older than epoch, repairs hints. */
 void shm_span_audit(struct shm_region *r, uint64_t *cursor, uint64_t n, uint64_t passed_epoch);
 
