@@ -26,8 +26,9 @@ struct conn {
     struct resp_parser parser;
     struct serve_parked *parked; /* requests parsed and not yet run; NULL: none. serve.c's, like the next three */
     struct conn *next_parked;
-    struct conn *next_ready, *prev_ready;
-    unsigned turns;             /* 0: not ready; else 1 + batches run since it became so */
+    struct conn_list *list;     /* the list it is on: worker->ready, answered; NULL: none */
+    struct conn *list_next, *list_prev;
+    unsigned turns;             /* batches run since it became ready, with the one to come */
     ev_tstamp opened;           /* loop time of its beginning */
     ev_tstamp active;           /* loop time of its last bytes in or out */
 };

@@ -11,13 +11,18 @@
 
 struct conn;
 
+struct conn_list {
+    struct conn *first, *last;
+};
+
 struct worker {
     const struct heritage *heritage;
     struct ev_loop *loop;
     struct engine engine;
     struct conn *conns;        /* all connections, newest first */
     struct conn *parked;       /* those whose next command waits for memory, newest first */
-    struct conn *ready, *ready_last; /* those with input to run, in the order of its arrival (serve.h) */
+    struct conn_list ready;    /* those with input to run, in the order of its arrival (serve.h) */
+    struct conn_list answered; /* those whose replies are to leave at the end of this turn */
     struct conn *sweep;        /* next connection that the cron looks at; NULL: begin again */
     uint64_t private_bytes;    /* buffers of the connections the sweep has passed in this round */
     bool draining;
