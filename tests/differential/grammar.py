@@ -352,8 +352,10 @@ def compile_argument(command, arg):
 class Command:
     """One command or subcommand: how to make its arguments, how often it is taken."""
 
-    def __init__(self, name, docs):
+    def __init__(self, name, docs, keys):
+        """keys: first, last, step of COMMAND INFO."""
         self.name = name
+        self.keys = keys
         self.words = [w.encode() for w in name.split("|")]
         self.group = docs[b"group"].decode()
         self.weight = GROUP_WEIGHT.get(self.group, 1) * COMMAND_WEIGHT.get(name, 1)
@@ -385,9 +387,10 @@ class Command:
 class Grammar:
     """All commands that both servers have; makes the random stream."""
 
-    def __init__(self, docs, known):
-        """docs: redis-server's COMMAND DOCS reply; known: names (container|sub) of the server under test."""
+    def __init__(self, docs, info, known):
+        """docs, info: redis-server's COMMAND DOCS and COMMAND replies; known: names (container|sub) to be sent."""
         self.commands = []
+        self.keys = {row[0].decode(): row[3:6] for command in info for row in [command] + command[9]}
         for name, doc in as_dict(docs).items():
             self._add(name.decode(), as_dict(doc), known)
         self.tokens = sorted({t for c in self.commands for t in c.tokens}) or [b"NX"]
@@ -395,11 +398,11 @@ class Grammar:
 
     def _add(self, name, doc, known):
         if name in known and name not in NEVER and b"subcommands" not in doc:
-            self.commands.append(Command(name, doc))
+            self.commands.append(Command(name, doc, self.keys[name]))
         for sub, sub_doc in as_dict(doc.get(b"subcommands", [])).items():
             sub_name = sub.decode()
             if sub_name in known and sub_name not in NEVER and name not in NEVER:
-                self.commands.append(Command(sub_name, as_dict(sub_doc)))
+                self.commands.append(Command(sub_name, as_dict(sub_doc), self.keys[sub_name]))
 
     def stream(self, pools):
         """An endless stream of (command, argv); command None: junk."""
@@ -414,6 +417,8 @@ class Grammar:
                 argv = self._spoil(pools, command, argv)
             elif rng.random() < 0.2:
                 argv = self._turn_case(pools, command, argv)
+            if pools.prefix:
+                argv = self._own_keys(pools, command, argv)
             yield from self._surround(pools, command, self._tame(command, argv))
 
     def _surround(self, p, command, argv):
@@ -442,7 +447,7 @@ class Grammar:
         argv = list(argv)
         for _ in range(1 if p.rng.random() < 0.8 else 2):
             how, at = int(p.rng.random() * 7), first + int(p.rng.random() * (len(argv) - first + 1))
-            if command.special and how != 0 or command.name == "shutdown":
+            if command.special and how != 0 or command.name in ("shutdown", "client|kill"):
                 how = 1
             if how == 0:
                 del argv[max(first, len(argv) - 1 - int(p.rng.random() * 3)):]
@@ -460,6 +465,17 @@ class Grammar:
             elif at < len(argv):
                 argv[at] = p.key() if p.rng.random() < 0.5 else p.integer()
         p.relative = True  # a number may have become a time
+        return argv
+
+    @staticmethod
+    def _own_keys(p, command, argv):
+        """No connection touches another's keys, not even by junk."""
+        first, last, step = command.keys
+        if first == 0:
+            return argv
+        for i in range(first, (len(argv) + last if last < 0 else min(last, len(argv) - 1)) + 1, step):
+            if not argv[i].startswith(p.prefix):
+                argv[i] = p.prefix + argv[i]
         return argv
 
     @staticmethod
