@@ -27,8 +27,8 @@ NEVER = {
 GLOBAL = {"flushdb", "flushall", "swapdb", "keys", "scan", "dbsize", "randomkey", "config|set", "move"}
 
 GROUP_WEIGHT = {"string": 30, "hash": 30, "generic": 22, "bitmap": 16, "connection": 3, "server": 3}
-COMMAND_WEIGHT = {"lcs": 0.15, "flushall": 0.02, "flushdb": 0.03, "swapdb": 0.1, "keys": 0.2, "command": 0.01, "command|list": 0.05,
-                  "command|docs": 0.05, "info": 0.1, "memory|stats": 0.1, "select": 3, "hset": 2, "set": 2, "debug": 0.5,
+COMMAND_WEIGHT = {"lcs": 0.15, "flushall": 0.1, "flushdb": 0.15, "swapdb": 0.3, "keys": 0.2, "command": 0.01, "command|list": 0.5,
+                  "command|docs": 0.5, "info": 0.1, "memory|stats": 0.1, "select": 3, "hset": 2, "set": 2, "debug": 0.5,
                   "del": 0.5, "unlink": 0.5, "hdel": 0.7, "lolwut": 0.1}
 SPOILED = 0.14
 FAR_S = [4102444800, 4102444801, 4133980800, 5000000000, 9999999999]  # years 2100 to 2286
@@ -269,7 +269,7 @@ def special_shutdown(p):
 
 
 def special_config_set(p):
-    value = p.pick([b"512", b"5", b"0", b"128", b"-1", b"x", b"", b"9999999"])
+    value = p.pick([b"512", b"5", b"0", b"128", b"3000", b"-1", b"x", b""])  # pairs of over 8000 bytes are never packed here
     name = p.pick([b"hash-max-listpack-entries", b"hash-max-ziplist-entries", b"hash-max-listpack-value", b"HASH-MAX-ZIPLIST-VALUE", b"nosuch-parameter"])
     if p.rng.random() < 0.7:  # back to what the rest of the stream expects
         name, value = p.pick([(b"hash-max-listpack-entries", b"512"), (b"hash-max-listpack-value", b"64")])
@@ -280,6 +280,22 @@ def special_config_get(p):
     return [p.pick([b"hash-max-*-entries", b"hash-max-listpack-value", b"maxmemory-policy", b"databases", b"nosuch*", b"timeout", b"proto-max-bulk-len"])]
 
 
+def special_getkeys(p):
+    """Of another random command, mostly whole."""
+    argv = p.any_command()
+    return argv[:1 + int(p.rng.random() * len(argv))] if p.rng.random() < 0.1 else argv
+
+
+def special_names(p):
+    """Names for COMMAND INFO and DOCS; all commands at once only now and then."""
+    return [b"|".join(p.any_words()) for _ in range(1 + int(p.rng.random() * 3))] if p.rng.random() < 0.97 else [b"nosuch"] if p.rng.random() < 0.6 else []
+
+
+def special_list(p):
+    return p.pick([[b"FILTERBY", b"PATTERN", p.pick([b"*set*", b"h*", b"client|*", b"*"])], [b"FILTERBY", b"MODULE", b"nosuch"], [],
+                   [b"FILTERBY", b"ACLCAT", p.pick([b"hash", b"WRITE", b"nosuch"])], [b"FILTERBY", b"foo", b"bar"], [b"FILTERBY", b"PATTERN"]])
+
+
 def special_hello(p):
     return p.pick([[b"4"], [b"1"], [b"x"], [b"3", b"FOO"], [b"2", b"AUTH", b"default"], [b"3", b"SETNAME"], [b"3", b"SETNAME", b"a b"], [b"-1"],
                    [b"%d" % p.resp], [b"%d" % p.resp, b"SETNAME", p.word()], [], [b"%d" % p.resp, b"AUTH", b"default", b"x"], [b"99999999999999999999"]])
@@ -287,7 +303,8 @@ def special_hello(p):
 
 SPECIAL = {
     "client|kill": special_client_kill, "debug": special_debug, "shutdown": special_shutdown, "config|set": special_config_set,
-    "config|get": special_config_get, "hello": special_hello, "select": lambda p: [p.db()],
+    "config|get": special_config_get, "command|getkeys": special_getkeys, "command|getkeysandflags": special_getkeys,
+    "command|info": special_names, "command|docs": special_names, "command|list": special_list, "hello": special_hello, "select": lambda p: [p.db()],
     "client|unblock": lambda p: p.pick([[b"999999"], [b"999999", b"TIMEOUT"], [b"999999", b"error"], [b"0"], [b"x"], [b"1", b"foo"]]),
     "client|list": lambda p: p.pick([[], [b"TYPE", b"normal"], [b"TYPE", b"nosuch"], [b"ID", b"999999"], [b"ID", b"x"], [b"ID"], [b"foo"]]),
     "client|no-evict": lambda p: [p.pick([b"on", b"OFF", b"foo"])],
@@ -407,6 +424,8 @@ class Grammar:
     def stream(self, pools):
         """An endless stream of (command, argv); command None: junk."""
         commands = [c for c in self.commands if pools.alone or c.name not in GLOBAL]
+        pools.any_words = lambda: pools.pick(self.commands).words
+        pools.any_command = lambda: pools.pick([c for c in self.commands if c.special not in (special_getkeys,)]).make(pools)
         total = list(itertools.accumulate(c.weight for c in commands))
         rng = pools.rng
         while True:
