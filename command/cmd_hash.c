@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/glob.h"
+#include "command/cmd_hash.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
 #include "command/keyspace.h"
@@ -15,6 +16,13 @@
 #define HSCAN_COUNT 10                   /* without COUNT */
 #define HRANDFIELD_FEW 3u                /* distinct fields are picked by chance if they are less than one in so many */
 #define HRANDFIELD_REPLY_MAX (1u << 30)  /* bytes */
+
+struct type_hash_limits
+cmd_hash_limits(const struct cmd *c)
+{
+    return (struct type_hash_limits){.entries = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_ENTRIES),
+        .value = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_VALUE)};
+}
 
 struct hash_key {
     struct cmd *c;
@@ -48,8 +56,7 @@ open_hash(struct cmd *c, struct hash_key *k, bool for_write)
         return false;
     type_hash_open(&k->hash, c->engine->region, k->ref.shard, k->ref.place.entry);
     k->hash.tx = for_write ? c->tx : NULL;
-    k->hash.limits = (struct type_hash_limits){.entries = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_ENTRIES),
-        .value = (size_t)config_number(c->engine, PARAM_HASH_MAX_LISTPACK_VALUE)};
+    k->hash.limits = cmd_hash_limits(c);
     k->hash.replace = replace;
     k->hash.arg = k;
     return true;

@@ -24,5 +24,6 @@ command_fn cmd_help; /* HELP of every container */
 command_fn cmd_object_encoding, cmd_object_freq, cmd_object_idletime, cmd_object_refcount, cmd_memory_usage;
 command_fn cmd_touch, cmd_rename, cmd_renamenx, cmd_copy, cmd_move, cmd_swapdb, cmd_randomkey;
 command_fn cmd_hscan, cmd_hrandfield;
+command_fn cmd_dump, cmd_restore;
 
 #endif

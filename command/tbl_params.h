@@ -214,7 +214,7 @@ PARAM_TEXT(SAVE, "save", NULL, CHECKED(param_check_save, "pairs of seconds (at l
     "Pairs of seconds and changes: save when so many changes are that old; empty for never.")
 PARAM_TEXT(DBFILENAME, "dbfilename", NULL, CHECKED(param_check_file_name, "a file name without a directory"), "dump.rdb",
     PROTECTED | IDLE, PERSISTENCE, "Name of the snapshot in the data directory.")
-PARAM_NUMBER(RDBCOMPRESSION, "rdbcompression", NULL, BOOL, "yes", IDLE, PERSISTENCE,
+PARAM_NUMBER(RDBCOMPRESSION, "rdbcompression", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Compress strings in snapshots.")
 PARAM_NUMBER(RDBCHECKSUM, "rdbchecksum", NULL, BOOL, "yes", IMMUTABLE | IDLE, PERSISTENCE,
     "Write and check the checksum of snapshots.")

@@ -1,0 +1,373 @@
+/* type_rdb.c - values in RDB's form (see type_rdb.h).
+ *
+ * A hash is read twice: once by type_rdb_open, which finds all that is wrong, and once by type_rdb_each, which hands out
+ * the pairs; so whoever builds a value in the region need not look for damage half-way.
+ *
+ * Process: workers; fuzz targets. Locks: saving a hash needs the shard's. Fails: damaged input and want of private memory
+ * are returned.
+ */
+#include "types/type_rdb.h"
+
+#include <liblzf/lzf.h>
+#include <stdlib.h>
+
+#include "base/crc.h"
+
+enum { FORM_STRING = 0, FORM_HASH = 4, FORM_ZIPMAP = 9, FORM_ZIPLIST = 13, FORM_LISTPACK = 16 };
+enum { ENC_INT8 = 0, ENC_INT16 = 1, ENC_INT32 = 2, ENC_LZF = 3 };
+
+#define LEN_ENCODED 0xC0u     /* the two highest bits: not a length but an encoding */
+#define INT_CHARS 11u         /* longer strings are not tried as numbers */
+#define COMPRESS_MIN 21u      /* shorter strings are not compressed */
+#define COMPRESS_GAIN 4u      /* bytes that compression must save */
+#define LZF_EXPANSION_MAX 264u /* bytes that LZF can make of three, and so more than of one */
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+struct saver {
+    struct buf *out;
+    bool compress;
+};
+
+static void
+put_byte(struct buf *out, unsigned b)
+{
+    uint8_t byte = (uint8_t)b;
+    buf_append(out, &byte, 1);
+}
+
+static void
+put_length(struct buf *out, uint64_t n)
+{
+    uint8_t big[9];
+    if (n < 64) {
+        put_byte(out, (unsigned)n);
+        return;
+    }
+    if (n < 16384) {
+        put_byte(out, 0x40 | (unsigned)(n >> 8));
+        put_byte(out, (unsigned)n & 0xFF);
+        return;
+    }
+    size_t bytes = n <= UINT32_MAX ? 4 : 8;
+    big[0] = bytes == 4 ? 0x80 : 0x81;
+    for (size_t i = 0; i < bytes; i++)
+        big[1 + i] = (uint8_t)(n >> (8 * (bytes - 1 - i)));
+    buf_append(out, big, 1 + bytes);
+}
+
+/* A string that is a small number; false: it is not. */
+static bool
+put_int(struct buf *out, const char *bytes, size_t n)
+{
+    int64_t v;
+    if (n > INT_CHARS || !type_string_parse_int(bytes, n, &v) || v < INT32_MIN || v > INT32_MAX)
+        return false;
+    unsigned enc = v >= INT8_MIN && v <= INT8_MAX ? ENC_INT8 : v >= INT16_MIN && v <= INT16_MAX ? ENC_INT16 : ENC_INT32;
+    put_byte(out, LEN_ENCODED | enc);
+    buf_append(out, &v, (size_t)1 << enc); /* little-endian */
+    return true;
+}
+
+/* A string that gets shorter by compression; false: it does not, or there is no memory to try. */
+static bool
+put_compressed(struct buf *out, const char *bytes, size_t n)
+{
+    if (n < COMPRESS_MIN)
+        return false;
+    size_t room = n - COMPRESS_GAIN;
+    char *packed = malloc(room);
+    size_t len = packed ? lzf_compress(bytes, (unsigned)n, packed, (unsigned)room) : 0;
+    if (len) {
+        put_byte(out, LEN_ENCODED | ENC_LZF);
+        put_length(out, len);
+        put_length(out, n);
+        buf_append(out, packed, len);
+    }
+    free(packed);
+    return len > 0;
+}
+
+static void
+put_string(const struct saver *s, const char *bytes, size_t n)
+{
+    if (put_int(s->out, bytes, n) || (s->compress && put_compressed(s->out, bytes, n)))
+        return;
+    put_length(s->out, n);
+    buf_append(s->out, bytes, n);
+}
+
+static void
+put_view(const struct saver *s, const struct string_view *v)
+{
+    size_t n;
+    const char *p = v->len ? type_string_piece(v, 0, &n) : "";
+    if (v->len == 0 || n == v->len) {
+        put_string(s, p, v->len);
+        return;
+    }
+    char *whole = malloc(v->len);
+    if (!whole) {
+        s->out->failed = true;
+        return;
+    }
+    type_string_copy(v, 0, whole, v->len);
+    put_string(s, whole, v->len);
+    free(whole);
+}
+
+void
+type_rdb_save_string(struct buf *out, const char *bytes, size_t n, bool compress)
+{
+    put_byte(out, FORM_STRING);
+    put_string(&(struct saver){out, compress}, bytes, n);
+}
+
+static bool
+put_pair(void *arg, const struct string_view *field, const struct string_view *value)
+{
+    put_view(arg, field);
+    put_view(arg, value);
+    return true;
+}
+
+static bool
+pack_pair(void *arg, const struct string_view *field, const struct string_view *value)
+{
+    rdb_listpack_add(arg, field);
+    rdb_listpack_add(arg, value);
+    return true;
+}
+
+void
+type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
+{
+    struct saver s = {out, compress};
+    struct buf pack;
+    uint64_t count = type_hash_length(h);
+    if (shm_entry_encoding(h->entry) == TYPE_HASH_TREE) {
+        put_byte(out, FORM_HASH);
+        put_length(out, count);
+        type_hash_each(h, put_pair, &s);
+        return;
+    }
+    buf_init(&pack);
+    size_t at = rdb_listpack_begin(&pack);
+    type_hash_each(h, pack_pair, &pack);
+    rdb_listpack_end(&pack, at, 2 * count);
+    put_byte(out, FORM_LISTPACK);
+    if (buf_failed(&pack))
+        out->failed = true;
+    else
+        put_string(&s, pack.data, pack.len);
+    buf_destroy(&pack);
+}
+
+void
+type_rdb_save_footer(struct buf *out)
+{
+    uint16_t version = TYPE_RDB_VERSION;
+    buf_append(out, &version, sizeof version);
+    if (buf_failed(out))
+        return;
+    uint64_t crc = crc64(0, out->data, out->len);
+    buf_append(out, &crc, sizeof crc);
+}
+
+/* ---- reading strings --------------------------------------------------------------------------------------------- */
+
+bool
+type_rdb_verify(const char *payload, size_t n)
+{
+    uint16_t version;
+    uint64_t crc;
+    if (n < TYPE_RDB_FOOTER)
+        return false;
+    memcpy(&version, payload + n - TYPE_RDB_FOOTER, sizeof version);
+    memcpy(&crc, payload + n - sizeof crc, sizeof crc);
+    return version <= TYPE_RDB_VERSION && crc == crc64(0, payload, n - sizeof crc);
+}
+
+static size_t
+left(const struct type_rdb *d)
+{
+    return d->n - d->at;
+}
+
+/* A length, or (*encoded) the number of an encoding. */
+static bool
+get_length(struct type_rdb *d, uint64_t *v, bool *encoded)
+{
+    if (left(d) < 1)
+        return false;
+    uint8_t b = d->bytes[d->at++];
+    size_t more = 0;
+    *encoded = b >> 6 == 3;
+    *v = b & 0x3F;
+    if (b >> 6 == 1) {
+        more = 1;
+    } else if (b >> 6 == 2) {
+        more = b == 0x80 ? 4 : 8;
+        *v = 0;
+        if (b > 0x81)
+            return false;
+    }
+    if (left(d) < more)
+        return false;
+    for (; more > 0; more--)
+        *v = *v << 8 | d->bytes[d->at++];
+    return true;
+}
+
+static bool
+get_plain_length(struct type_rdb *d, uint64_t *v)
+{
+    bool encoded;
+    return get_length(d, v, &encoded) && !encoded;
+}
+
+static enum type_rdb_result
+get_compressed(struct type_rdb *d, unsigned place, struct rdb_string *s)
+{
+    uint64_t packed, len;
+    if (!get_plain_length(d, &packed) || !get_plain_length(d, &len) || packed == 0 || packed > left(d) || len == 0 ||
+        len > SHM_BLOB_MAX || len / LZF_EXPANSION_MAX > packed)
+        return TYPE_RDB_BAD;
+    if (len > d->room[place]) {
+        free(d->owned[place]);
+        d->room[place] = 0;
+        d->owned[place] = malloc(len);
+        if (!d->owned[place])
+            return TYPE_RDB_NO_MEMORY;
+        d->room[place] = len;
+    }
+    if (lzf_decompress(d->bytes + d->at, (unsigned)packed, d->owned[place], (unsigned)len) != len)
+        return TYPE_RDB_BAD;
+    d->at += packed;
+    s->bytes = d->owned[place];
+    s->len = len;
+    return TYPE_RDB_OK;
+}
+
+/* The next string; what must be decompressed goes to a place of its own. */
+static enum type_rdb_result
+get_string(struct type_rdb *d, unsigned place, struct rdb_string *s)
+{
+    uint64_t v;
+    bool encoded;
+    if (!get_length(d, &v, &encoded))
+        return TYPE_RDB_BAD;
+    if (encoded && v == ENC_LZF)
+        return get_compressed(d, place, s);
+    uint64_t bytes = encoded ? 1ull << v : v;
+    if ((encoded && v > ENC_INT32) || bytes > left(d) || bytes > SHM_BLOB_MAX)
+        return TYPE_RDB_BAD;
+    if (encoded) {
+        int32_t number = 0;
+        memcpy(&number, d->bytes + d->at, bytes); /* little-endian */
+        rdb_string_set_int(s, bytes == 1 ? (int8_t)number : bytes == 2 ? (int16_t)number : number);
+    } else {
+        s->bytes = (const char *)d->bytes + d->at;
+        s->len = bytes;
+    }
+    d->at += bytes;
+    return TYPE_RDB_OK;
+}
+
+/* ---- reading values ------------------------------------------------------------------------------------------------ */
+
+static enum type_rdb_result
+get_pair(struct type_rdb *d, struct rdb_string *field, struct rdb_string *value)
+{
+    if (d->form != FORM_HASH)
+        return rdb_pack_next(&d->pack, field) > 0 && rdb_pack_next(&d->pack, value) > 0 ? TYPE_RDB_OK : TYPE_RDB_BAD;
+    enum type_rdb_result got = get_string(d, 0, field);
+    return got == TYPE_RDB_OK ? get_string(d, 1, value) : got;
+}
+
+/* Counts the pairs of a pack and checks them all. */
+static enum type_rdb_result
+check_pack(struct type_rdb *d)
+{
+    struct rdb_pack start = d->pack;
+    struct rdb_string s;
+    uint64_t strings = 0;
+    int got;
+    while ((got = rdb_pack_next(&d->pack, &s)) > 0)
+        strings++;
+    d->pack = start;
+    d->count = strings / 2;
+    return got == 0 && strings > 0 && strings % 2 == 0 ? TYPE_RDB_OK : TYPE_RDB_BAD;
+}
+
+static enum type_rdb_result
+open_pack(struct type_rdb *d)
+{
+    struct rdb_string pack;
+    enum rdb_pack_form form = d->form == FORM_LISTPACK ? RDB_LISTPACK : d->form == FORM_ZIPLIST ? RDB_ZIPLIST : RDB_ZIPMAP;
+    enum type_rdb_result got = get_string(d, 0, &pack);
+    if (got != TYPE_RDB_OK)
+        return got;
+    if (!pack.bytes || !rdb_pack_open(&d->pack, form, (const uint8_t *)pack.bytes, pack.len))
+        return TYPE_RDB_BAD;
+    d->packed = form != RDB_ZIPMAP;
+    return check_pack(d);
+}
+
+static enum type_rdb_result
+open_hash(struct type_rdb *d)
+{
+    struct rdb_string field, value;
+    if (!get_plain_length(d, &d->count) || d->count == 0 || d->count > left(d) / 2) /* two bytes a pair at least */
+        return TYPE_RDB_BAD;
+    d->first = d->at;
+    enum type_rdb_result got = TYPE_RDB_OK;
+    for (uint64_t i = 0; i < d->count && got == TYPE_RDB_OK; i++)
+        got = get_pair(d, &field, &value);
+    return got;
+}
+
+enum type_rdb_result
+type_rdb_open(struct type_rdb *d, const char *bytes, size_t n)
+{
+    memset(d, 0, sizeof *d);
+    d->bytes = (const uint8_t *)bytes;
+    d->n = n;
+    if (n < 1)
+        return TYPE_RDB_BAD;
+    d->form = d->bytes[d->at++];
+    d->type = d->form == FORM_STRING ? SHM_TYPE_STRING : SHM_TYPE_HASH;
+    switch (d->form) {
+    case FORM_STRING:
+        return get_string(d, 0, &d->string);
+    case FORM_HASH:
+        return open_hash(d);
+    case FORM_LISTPACK:
+    case FORM_ZIPLIST:
+    case FORM_ZIPMAP:
+        return open_pack(d);
+    default:
+        return TYPE_RDB_BAD;
+    }
+}
+
+bool
+type_rdb_each(struct type_rdb *d, type_rdb_fn *fn, void *arg)
+{
+    struct rdb_string field, value;
+    struct rdb_pack start = d->pack;
+    bool going = true;
+    d->at = d->form == FORM_HASH ? d->first : d->at;
+    for (uint64_t i = 0; i < d->count && going; i++)
+        going = get_pair(d, &field, &value) == TYPE_RDB_OK && fn(arg, &field, &value);
+    d->pack = start;
+    return going;
+}
+
+void
+type_rdb_close(struct type_rdb *d)
+{
+    free(d->owned[0]);
+    free(d->owned[1]);
+    d->owned[0] = d->owned[1] = NULL;
+}
