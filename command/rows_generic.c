@@ -50,7 +50,7 @@ const struct command_row command_rows_generic[] = {
         .summary = "Deletes keys.", KEYS_RANGE(1, -1, 1, KEY_RM | KEY_DELETE),
         TIPS("request_policy:multi_shard", "response_policy:agg_sum"),
         ARGS(ARG("key", KEY, .flags = ARG_MULTIPLE))},
-    {.name = "dump", .arity = 2, .flags = CMD_READONLY,
+    {.name = "dump", .run = cmd_dump, .arity = 2, .flags = CMD_READONLY,
         .acl = ACL_KEYSPACE, .group = "generic", .since = "2.6.0",
         .complexity = "O(1) to find the key and O(N*M) to serialize N objects of average size M",
         .summary = "Answers the value of a key in serialized form.", KEY_AT(1, KEY_RO | KEY_ACCESS),
@@ -141,7 +141,7 @@ const struct command_row command_rows_generic[] = {
 
         HISTORY({"3.2.0", "Both names may be the same"}),
         ARGS(ARG("key", KEY), ARG("newkey", KEY, .key_spec = 1))},
-    {.name = "restore", .arity = -4, .flags = CMD_WRITE | CMD_DENYOOM,
+    {.name = "restore", .run = cmd_restore, .arity = -4, .flags = CMD_WRITE | CMD_DENYOOM,
         .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "generic", .since = "2.6.0",
         .complexity = "O(1) to make the key and O(N*M) for N objects of average size M; sorted sets O(N*M*log(N))",
         .summary = "Makes a key from what DUMP answered.", KEY_AT(1, KEY_OW | KEY_UPDATE),

@@ -194,7 +194,7 @@ const struct command_row command_rows_server[] = {
     {.name = "monitor", .arity = 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .group = "server",
         .since = "1.0.0",
         .summary = "Shows every command of every client as it runs."},
-    {.name = "restore-asking", .arity = -4, .flags = CMD_WRITE | CMD_DENYOOM | CMD_ASKING,
+    {.name = "restore-asking", .run = cmd_restore, .arity = -4, .flags = CMD_WRITE | CMD_DENYOOM | CMD_ASKING,
         .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "server", .since = "3.0.0",
         .complexity = "O(1) to make the key and O(N*M) for N objects of average size M; sorted sets O(N*M*log(N))",
         .summary = "RESTORE between nodes of a cluster that move a slot.", KEY_AT(1, KEY_OW | KEY_UPDATE),
