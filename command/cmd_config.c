@@ -144,10 +144,10 @@ check_names(struct cmd *c)
             cmd_error(c, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'", (int)len, name);
             return false;
         }
-        if (params[id].flags & PARAM_IMMUTABLE)
-            return set_failed(c, name, len, "can't set immutable config");
         if ((params[id].flags & PARAM_PROTECTED) && !allows_protected(c))
             return set_failed(c, name, len, "can't set protected config");
+        if (params[id].flags & PARAM_IMMUTABLE)
+            return set_failed(c, name, len, "can't set immutable config");
         if (is_repeated(c, i))
             return set_failed(c, name, len, "duplicate parameter");
     }

@@ -60,6 +60,8 @@ cmd_reset(struct cmd *c)
     s->db = 0;
     s->resp = c->out->version = 2;
     s->flags &= ~(uint32_t)(SESSION_MONITOR | SESSION_READONLY | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
+    if (config_yes(c->engine, PARAM_REQUIREPASS))
+        s->flags &= ~(uint32_t)SESSION_AUTHENTICATED;
     free(s->name);
     s->name = NULL;
     free(s->user);
@@ -133,10 +135,9 @@ cmd_hello(struct cmd *c)
     int64_t version = c->session->resp;
     if (c->argc > 1 && !(hello_version(c, &version) && hello_options(c)))
         return;
-    if (!(c->session->flags & SESSION_AUTHENTICATED)) {
-        cmd_error(c, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-                     "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
-                     "the same time");
+    if (cmd_auth_is_missing(c->engine, c->session)) {
+        cmd_error(c, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
+                     "option can be used to authenticate the client and select the RESP protocol version at the same time");
         return;
     }
     c->session->resp = c->out->version = (int)version;

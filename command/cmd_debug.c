@@ -18,7 +18,6 @@
 #include "command/control.h"
 #include "command/digest.h"
 #include "command/keyspace.h"
-#include "command/settings.h"
 #include "shm/shm_check.h"
 #include "shm/shm_crash.h"
 #include "types/type_value.h"
@@ -614,8 +613,8 @@ debug_help(struct cmd *c)
 static bool
 is_allowed(const struct cmd *c)
 {
-    enum settings_debug who = settings_debug(c->engine);
-    return who == SETTINGS_DEBUG_YES || (who == SETTINGS_DEBUG_LOCAL && (c->session->flags & SESSION_LOCAL));
+    int64_t who = config_number(c->engine, PARAM_ENABLE_DEBUG_COMMAND); /* no, yes, local */
+    return who == 1 || (who == 2 && (c->session->flags & SESSION_LOCAL));
 }
 
 void

@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "command/cmd_auth.h"
 #include "command/cmd.h"
 #include "command/command_keys.h"
 #include "command/command_table.h"
@@ -81,13 +82,13 @@ row_of(const struct command_row *row, int argc, const struct resp_arg *argv, str
 }
 
 static bool
-refused(const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
+refused(const struct engine *e, const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
 {
     if (row->arity > 0 ? argc != row->arity : argc < -row->arity) {
         resp_out_errorf(out, "ERR wrong number of arguments for '%s' command", row->name);
         return true;
     }
-    if (!(s->flags & SESSION_AUTHENTICATED) && !(row->flags & CMD_NO_AUTH)) {
+    if (!(row->flags & CMD_NO_AUTH) && cmd_auth_is_missing(e, s)) {
         resp_out_error(out, "NOAUTH Authentication required.");
         return true;
     }
@@ -357,7 +358,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
     row = row_of(row, argc, argv, s, out);
     s->last_command = row ? row->name : NULL;
-    if (!row || refused(s, row, argc, out))
+    if (!row || refused(e, s, row, argc, out))
         return EXEC_DONE;
     if ((row->flags & CMD_DENYOOM) && over_limit(e)) {
         resp_out_error(out, oom_text);

@@ -91,7 +91,7 @@ static const struct command_row client_rows[] = {
 };
 
 const struct command_row command_rows_connection[] = {
-    {.name = "auth", .arity = -2,
+    {.name = "auth", .run = cmd_auth, .arity = -2,
         .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY,
         .acl = ACL_CONNECTION, .group = "connection", .since = "1.0.0",
         .complexity = "O(N) for N passwords of the user",

@@ -207,7 +207,7 @@ PARAM_NUMBER(ACTIVE_EXPIRE_EFFORT, "active-expire-effort", NULL, INT(1, 10, ""),
 
 /* ---- persistence -------------------------------------------------------------------------------------------------------- */
 
-PARAM_TEXT(DIR, "dir", NULL, STRING, "kvstash-data", IMMUTABLE, PERSISTENCE,
+PARAM_TEXT(DIR, "dir", NULL, STRING, "kvstash-data", IMMUTABLE | PROTECTED, PERSISTENCE,
     "Data directory; made if it is missing.")
 PARAM_TEXT(SAVE, "save", NULL, CHECKED(param_check_save, "pairs of seconds (at least 1) and changes (at least 0)"),
     "3600 1 300 100 60 10000", MULTI | IDLE, PERSISTENCE,

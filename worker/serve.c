@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "command/cmd_auth.h"
 #include "command/clients.h"
 #include "command/exec.h"
 
@@ -200,7 +201,7 @@ take_part(struct worker *w, struct batch *b)
     struct conn *c = w->ready.first;
     struct part *p = &b->part[b->parts++];
     const struct resp_limits limits = {.bulk_max = config_number(&w->engine, PARAM_PROTO_MAX_BULK_LEN),
-        .unauthenticated = !(c->session.flags & SESSION_AUTHENTICATED)};
+        .unauthenticated = cmd_auth_is_missing(&w->engine, &c->session)};
     int room = limits.unauthenticated ? 1 : SERVE_BATCH - b->requests;
     *p = (struct part){.conn = c, .first = b->requests, .end = b->requests, .got = RESP_PARSE_REQUEST};
     unlink_conn(c);
