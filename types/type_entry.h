@@ -28,12 +28,15 @@ type_entry_fits(const struct shm_region *r, const struct shm_entry_sh *e, size_t
         need <= shm_block_size(r, shm_off_of(r, e));
 }
 
-/* Notes the header and sets encoding and length of the value part; its bytes are the caller's to note and write. */
+/* Sets encoding and length of the value part (noting the header if they change); its bytes are the caller's to note and
+ * write. */
 static inline bool
 type_entry_set_shape(struct shm_tx *tx, struct shm_entry_sh *e, unsigned encoding, size_t vlen)
 {
     bool is_long = e->flags & SHM_ENTRY_LONG;
     uint32_t v = (uint32_t)vlen;
+    if (shm_entry_encoding(e) == encoding && shm_entry_vlen(e) == vlen)
+        return true;
     if (!shm_tx_note(tx, e, sizeof *e + (is_long ? 8 : 0)))
         return false;
     e->type_enc = (uint8_t)(shm_entry_type(e) | encoding << 4);
