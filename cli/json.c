@@ -3,6 +3,8 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How many bytes the UTF-8 character at s has; 0 if it is not one (overlong, surrogate, beyond 10ffff, cut off). */
@@ -54,11 +56,18 @@ json_string(struct buf *to, const char *bytes, size_t len)
     buf_append(to, "\"", 1);
 }
 
+/* With as few digits as give the same number back. */
 void
 json_number(struct buf *to, double number)
 {
-    if (isfinite(number))
-        buf_printf(to, "%.17g", number);
-    else
+    char text[40];
+    int digits = 15;
+    if (!isfinite(number)) {
         buf_append_str(to, isnan(number) ? "\"nan\"" : number > 0 ? "\"inf\"" : "\"-inf\"");
+        return;
+    }
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+    } while (strtod(text, NULL) != number && ++digits <= 17);
+    buf_append_str(to, text);
 }

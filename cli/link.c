@@ -215,9 +215,13 @@ authenticate(struct link *l)
     const struct link_address *a = &l->address;
     if (a->password == NULL)
         return true;
-    if (a->user == NULL)
-        return prepare(l, 2, (const char *const[]){ "AUTH", a->password });
-    return prepare(l, 3, (const char *const[]){ "AUTH", a->user, a->password });
+    bool ok = a->user == NULL ? prepare(l, 2, (const char *const[]){ "AUTH", a->password })
+                              : prepare(l, 3, (const char *const[]){ "AUTH", a->user, a->password });
+    if (!ok && a->auth_may_fail && l->fd >= 0) {
+        fprintf(stderr, "%s\n", l->error);
+        return true;
+    }
+    return ok;
 }
 
 bool

@@ -24,6 +24,7 @@ struct link_address {
     const char *path;     /* unix socket; not NULL: host and port count for nothing */
     const char *user;     /* NULL: the default user */
     const char *password; /* NULL: no AUTH */
+    bool auth_may_fail;   /* a refused password is told on standard error, and the connection goes on without */
     int64_t database;
     int resp;             /* 2, or 3: say HELLO 3 */
 };
