@@ -226,7 +226,7 @@ cmd_enter_all(struct cmd *c)
         return false;
     xassert(c->tx->nlocked == 0);
     shm_tx_enter_all(c->tx);
-    return true;
+    return c->tx->want == SHM_WANT_NOTHING;
 }
 
 void

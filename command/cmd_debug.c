@@ -143,7 +143,7 @@ populate_key(struct cmd *c, struct populate *p, int64_t number)
     if (!shm_tx_begin(c->tx))
         return false;
     shm_tx_enter(c->tx, &shard, 1);
-    if (!keyspace_find(c, c->db, p->key, klen, true, &ref) && c->tx->want == SHM_WANT_NOTHING) {
+    if (c->tx->want == SHM_WANT_NOTHING && !keyspace_find(c, c->db, p->key, klen, true, &ref) && c->tx->want == SHM_WANT_NOTHING) {
         type_string_plan_set(&plan, p->value, p->size ? p->size : len, klen);
         shm_off entry = keyspace_build(c, &ref, SHM_TYPE_STRING, plan.encoding, plan.vlen, -1, &value);
         if (entry && type_string_plan_write(c->tx, shard, &plan, value) && keyspace_put(c, &ref, entry))

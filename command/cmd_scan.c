@@ -247,7 +247,8 @@ delete_expired(struct cmd *c, uint16_t shard, const struct buf *name)
     if (!shm_tx_begin(c->tx))
         return false;
     shm_tx_enter(c->tx, &shard, 1);
-    keyspace_find(c, c->db, buf_head(name), buf_pending(name), true, &ref);
+    if (c->tx->want == SHM_WANT_NOTHING)
+        keyspace_find(c, c->db, buf_head(name), buf_pending(name), true, &ref);
     if (c->tx->want == SHM_WANT_NOTHING)
         return shm_tx_commit(c->tx);
     shm_tx_abort(c->tx);

@@ -199,6 +199,15 @@ shards_of(const struct cmd *c, uint16_t ids[SHM_SHARDS_MAX])
     return n;
 }
 
+/* A shard in which processes died again and again: nothing of it is touched, the others serve. */
+static void
+refuse_shard(struct cmd *c, unsigned shard)
+{
+    bool off = atomic_load(&c->engine->region->shards[shard].state) == SHM_SHARD_OFF;
+    cmd_error(c, "ERR shard %u is %s: processes died in it again and again. The other shards serve; this one %s.", shard,
+        off ? "switched off" : "read-only", off ? "is lost until the data is loaded anew" : "takes writes again after a restart");
+}
+
 /* ---- the three ways ------------------------------------------------------------------------------------------- */
 
 /* Copies the key's entry out without a lock; false: take the lock. */
@@ -210,7 +219,7 @@ copy_out(struct cmd *c)
     struct shm_tree t = shm_tree_of_db(e->region, c->keys[0].shard, c->db);
     enum shm_read_result got =
         shm_read_entry(&t, c->keys[0].position, key->data, key->len, e->read_block, sizeof e->read_block, e->exec.clock);
-    if (got == SHM_READ_RETRY)
+    if (got == SHM_READ_RETRY || atomic_load_explicit(&e->region->shards[c->keys[0].shard].state, memory_order_relaxed) == SHM_SHARD_OFF)
         return false;
     const struct shm_entry_sh *entry = (const struct shm_entry_sh *)(const void *)e->read_block;
     c->copy = CMD_COPY_ABSENT;
@@ -234,7 +243,10 @@ run_reading(struct cmd *c)
         return;
     }
     shm_tx_enter_read(c->tx, ids, shards_of(c, ids));
-    c->row->run(c);
+    if (c->tx->want == SHM_WANT_SHARD)
+        refuse_shard(c, c->tx->refused);
+    else
+        c->row->run(c);
     cmd_leave_read(c);
 }
 
@@ -257,8 +269,12 @@ end_transaction(struct cmd *c, size_t mark)
     if (buf_failed(c->out->buf))
         return EXEC_CLOSE;
     buf_truncate(c->out->buf, mark);
-    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING)
+    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE)
         return EXEC_AGAIN;
+    if (tx->want == SHM_WANT_SHARD) {
+        refuse_shard(c, tx->refused);
+        return EXEC_DONE;
+    }
     cmd_error(c, "%s", oom_text);
     return EXEC_DONE;
 }
@@ -272,7 +288,8 @@ run_writing(struct cmd *c)
     if (!shm_tx_begin(c->tx))
         return EXEC_AGAIN;
     shm_tx_enter(c->tx, ids, shards_of(c, ids));
-    c->row->run(c);
+    if (c->tx->want == SHM_WANT_NOTHING)
+        c->row->run(c);
     return end_transaction(c, mark);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,8 +22,7 @@
 #define BACKOFF_MAX_NS (5000 * MS)
 #define DEATHS_A_SECOND 5      /* of each slot, answered at once */
 #define STANDBY_SLEEP_MS 500
-#define STUCK_NS (5000 * MS)   /* no progress for so long, and in the way */
-#define WATCH_LATE_NS (1000 * MS) /* the master itself was stopped or starved: judge nobody */
+#define ORPHAN_MS 1000         /* a slot without an heir for so long: the standbys are stopped or stuck */
 
 static int64_t
 now_ns(void)
@@ -74,7 +72,7 @@ children_init(struct children *c, struct heritage *h)
     c->heritage = h;
     c->wanted = slots_in_use(h) + 1;
     c->backoff_ns = BACKOFF_MIN_NS;
-    c->looked_ns = now_ns();
+    watch_init(&c->watch, h, slots_in_use(h));
     c->served = mmap(NULL, CHILDREN_MAX * sizeof *c->served, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return c->served != MAP_FAILED;
 }
@@ -206,44 +204,28 @@ children_reap(struct children *c)
 
 /* ---- watch ------------------------------------------------------------------------------------------------------------------- */
 
-static bool
-in_the_way(const struct shm_region *r, unsigned slot)
+static void
+kill_standbys(struct children *c)
 {
-    uint32_t tid = atomic_load(&r->slots[slot].tid);
-    if (atomic_load(&shm_region_journal(r, slot)->state) != SHM_JOURNAL_IDLE)
-        return true;
-    for (unsigned id = 0; id < r->nshards + SHM_REGISTRIES; id++)
-        if (((uint32_t)shm_lock_mutex(r, id)->__data.__lock & FUTEX_TID_MASK) == tid)
-            return true;
-    return false;
+    for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+        pid_t pid = c->child[i].pid;
+        if (!pid || watch_owns_slot(&c->watch, pid))
+            continue;
+        log_warning("process %d does not take over a slot that has no owner: killed", (int)pid);
+        kill(pid, SIGKILL);
+    }
 }
 
 void
-children_watch(struct children *c)
+children_watch(struct children *c, int64_t timeout_ms)
 {
-    struct shm_region *r = c->heritage->region;
-    int64_t now = now_ns();
-    bool late = now - c->looked_ns > WATCH_LATE_NS;
-    c->looked_ns = now;
-    for (unsigned s = 0; s < slots_in_use(c->heritage); s++) {
-        uint64_t progress = atomic_load(&r->slots[s].progress);
-        if (late || progress != c->progress[s] || !in_the_way(r, s)) {
-            c->progress[s] = progress;
-            c->progress_ns[s] = now;
-            continue;
-        }
-        if (now - c->progress_ns[s] < STUCK_NS)
-            continue;
-        pid_t pid = (pid_t)atomic_load(&r->slots[s].pid);
-        for (unsigned i = 0; i < CHILDREN_MAX; i++) {
-            if (c->child[i].pid != pid || pid == 0)
-                continue;
-            log_warning("process %d holds up others and made no progress for %lld s: killed", (int)pid, STUCK_NS / (1000 * MS));
-            kill(pid, SIGKILL);
-            c->progress_ns[s] = now;
-            return; /* one at a time */
-        }
-    }
+    pid_t stuck = watch_look(&c->watch, timeout_ms);
+    for (unsigned i = 0; i < CHILDREN_MAX && stuck; i++)
+        if (c->child[i].pid == stuck)
+            kill(stuck, SIGKILL);
+    if (watch_orphan(&c->watch, ORPHAN_MS) && count(c) >= c->wanted)
+        kill_standbys(c);
+    watch_shards(&c->watch);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------------- */

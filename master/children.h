@@ -10,6 +10,7 @@
 #ifndef KVSTASH_MASTER_CHILDREN_H
 #define KVSTASH_MASTER_CHILDREN_H
 
+#include "master/watch.h"
 #include "process/heritage.h"
 
 #define CHILDREN_MAX (SHM_SLOTS_MAX + 8)
@@ -28,9 +29,7 @@ struct children {
     int64_t backoff_ns;    /* the next delay, after a death of one that never served */
     int64_t window_ns;     /* beginning of the second in which deaths are counted */
     unsigned deaths;       /* in that second */
-    uint64_t progress[SHM_SLOTS_MAX]; /* as seen at progress_ns */
-    int64_t progress_ns[SHM_SLOTS_MAX];
-    int64_t looked_ns;     /* last time of children_watch */
+    struct watch watch;
 };
 
 /* False: no memory. */
@@ -39,8 +38,9 @@ bool children_init(struct children *c, struct heritage *h);
 void children_keep(struct children *c);
 /* Deals with every child that ended. */
 void children_reap(struct children *c);
-/* Kills a child that makes no progress while it stands in the way of others (a lock held, a journal open). */
-void children_watch(struct children *c);
+/* Kills a child that made no progress for timeout_ms while it stood in the way of others, and standbys that take nothing
+ * over. Several times a second. */
+void children_watch(struct children *c, int64_t timeout_ms);
 /* Orders all to finish, waits at most timeout_ms, kills who is left. */
 void children_end(struct children *c, unsigned timeout_ms);
 

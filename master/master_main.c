@@ -192,7 +192,7 @@ serve(const sigset_t *set)
             return;
         }
         children_reap(&children);
-        children_watch(&children);
+        children_watch(&children, config_value(&control->config.live, PARAM_WORKER_TIMEOUT));
         if (atomic_load(&control->shutdown)) {
             log_notice("SHUTDOWN: finishing");
             return;

@@ -249,6 +249,47 @@ check_shard(struct walk *w, unsigned shard)
     w->result->bytes += w->bytes;
 }
 
+/* Is it the offset of something in a span of this shard, and does it begin with one of these? 0 is nothing. */
+static bool
+is_head(const struct shm_region *r, unsigned shard, shm_off off, uint32_t magic, uint32_t other)
+{
+    uint64_t end = r->header->off_extents + atomic_load(&r->header->committed_extents) * SHM_EXTENT_BYTES;
+    if (off == 0)
+        return true;
+    if (off < r->header->off_extents || off % 8 || off + sizeof(struct shm_reclaimable_sh) > end)
+        return false;
+    uint64_t word = atomic_load(&r->span_words[shm_span_of(r, off)]);
+    uint32_t has = ((const struct shm_reclaimable_sh *)shm_at(r, off))->magic;
+    return shm_span_word_state(word) == SHM_SPAN_USED && shm_span_word_owner(word) == shard && (has == magic || has == other);
+}
+
+static bool
+is_room_list(const struct shm_region *r, unsigned shard, unsigned class, uint32_t number)
+{
+    uint64_t spans = atomic_load(&r->header->committed_extents) * SHM_SPANS_PER_EXTENT;
+    if (number == 0)
+        return true;
+    const struct shm_span_meta_sh *m = number <= spans ? &r->span_metas[number - 1] : NULL;
+    return m && m->owner == shard && m->class == class && m->listed && m->prev == 0 && m->used < m->blocks;
+}
+
+bool
+shm_check_heads(const struct shm_region *r, unsigned shard)
+{
+    const struct shm_shard_sh *s = &r->shards[shard];
+    bool ok = s->reclaim_head == 0 || is_head(r, shard, s->reclaim_head, SHM_NODE_MAGIC, SHM_SEGMENT_MAGIC) ||
+        is_head(r, shard, s->reclaim_head, SHM_INDEX_MAGIC, SHM_INDEX_MAGIC);
+    for (unsigned class = 0; class < SHM_CLASSES && ok; class++)
+        ok = is_room_list(r, shard, class, s->room[class]);
+    for (unsigned db = 0; db < r->databases && ok; db++) {
+        uint64_t root = shm_region_dbroot(r, shard, db)->tree.root;
+        bool segment = shm_table_is_segment(root);
+        ok = root == 0 || is_head(r, shard, segment ? shm_table_off(root) : root, segment ? SHM_SEGMENT_MAGIC : SHM_NODE_MAGIC,
+            segment ? SHM_SEGMENT_MAGIC : SHM_NODE_MAGIC);
+    }
+    return ok;
+}
+
 #define OWN_SPANS_MAX 65536
 #define SETTLE_STEPS 20 /* of a millisecond: a claim is made before it is linked, and unlinked before it is given back */
 
@@ -315,8 +356,12 @@ shm_check_region(struct shm_region *r, shm_check_entry_fn *entry, struct shm_che
         fault(&w, "no private memory for the walk: %lu bytes", (unsigned long)(w.spans * sizeof *w.seen));
         return false;
     }
-    for (unsigned shard = 0; shard < r->nshards; shard++)
-        check_shard(&w, shard);
+    for (unsigned shard = 0; shard < r->nshards; shard++) {
+        if (atomic_load(&r->shards[shard].state) == SHM_SHARD_OFF)
+            fault(&w, "shard %u is switched off", shard); /* and must not be followed */
+        else
+            check_shard(&w, shard);
+    }
     check_claims(&w);
     free(w.seen);
     return result->faults == 0;

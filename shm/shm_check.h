@@ -26,6 +26,9 @@ struct shm_check_result {
     uint64_t keys, blocks, bytes;
 };
 
+/* A bounded look at where all walks of a shard begin: lists of spans with room, roots, reclaim list. Needs the lock. */
+bool shm_check_heads(const struct shm_region *r, unsigned shard);
+
 /* True if nothing is wrong. False too if private memory is short (said in `first`). */
 bool shm_check_region(struct shm_region *r, shm_check_entry_fn *entry, struct shm_check_result *result);
 

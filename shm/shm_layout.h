@@ -116,6 +116,7 @@ struct shm_dbroot_sh {
     uint64_t expiry_sum; /* sum of their expiry times in ms (wraps), for avg_ttl */
 };
 
+/* Changed under the shard's lock only, or while its holder is dead. */
 enum shm_shard_state { SHM_SHARD_ON = 0, SHM_SHARD_READONLY = 1, SHM_SHARD_OFF = 2 };
 
 /* ---- a shard ---- */
@@ -129,8 +130,9 @@ struct shm_shard_sh {
     _Atomic uint64_t seq;          /* odd while the shard changes */
     _Atomic uint64_t last_ticket;  /* newest ticket drawn under this lock */
     _Atomic uint32_t state;        /* enum shm_shard_state */
-    _Atomic uint32_t deaths;       /* deaths of holders, for the quarantine of a shard */
-    uint64_t pad1[5];
+    _Atomic uint32_t faults;       /* holders that died of a fault since faults_ms; see shm_recover.h */
+    _Atomic uint64_t faults_ms;    /* monotonic */
+    uint64_t pad1[4];
     /* line 2: T */
     uint64_t used_bytes;           /* bytes of blocks and chunks in use by this shard */
     uint64_t reclaim_head;         /* list of detached big things to free in steps (shm_reclaim) */

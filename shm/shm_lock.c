@@ -78,11 +78,14 @@ shm_lock_drop(struct shm_region *r, unsigned id)
 }
 
 void
-shm_lock_take_plain(pthread_mutex_t *m)
+shm_lock_take_plain(pthread_mutex_t *m, _Atomic uint64_t *progress)
 {
     int rc = pthread_mutex_trylock(m);
-    while (rc == EBUSY || rc == ETIMEDOUT)
+    while (rc == EBUSY || rc == ETIMEDOUT) {
         rc = wait_for(m);
+        if (progress)
+            atomic_fetch_add_explicit(progress, 1, memory_order_relaxed);
+    }
     if (rc == EOWNERDEAD)
         rc = pthread_mutex_consistent(m);
     xassert(rc == 0);
@@ -94,10 +97,10 @@ sweep_one(pthread_mutex_t *m, uint32_t tid)
 {
     _Atomic uint32_t *word = (_Atomic uint32_t *)(void *)&m->__data.__lock;
     uint32_t seen = atomic_load(word);
-    if ((seen & FUTEX_TID_MASK) != tid)
-        return 0;
-    if (!atomic_compare_exchange_strong(word, &seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
-        return 0;
+    do {
+        if ((seen & FUTEX_TID_MASK) != tid)
+            return 0;
+    } while (!atomic_compare_exchange_weak(word, &seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED)); /* a sleeper marks it */
     syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
     return 1;
 }
@@ -110,6 +113,6 @@ shm_lock_sweep_dead(struct shm_region *r, uint32_t tid)
     for (unsigned id = 0; id < r->nshards + SHM_REGISTRIES; id++)
         n += sweep_one(shm_lock_mutex(r, id), tid);
     for (unsigned i = 0; i < r->nslots; i++)
-        n += sweep_one(&shm_region_journal(r, i)->recover, tid);
+        n += sweep_one(&shm_region_journal(r, i)->recover, tid) + sweep_one(&r->slots[i].life, tid);
     return n;
 }

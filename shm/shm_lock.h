@@ -35,9 +35,11 @@ _Atomic uint64_t *shm_lock_seq(const struct shm_region *r, unsigned id);
  * caller finds the lock's data whole and its sequence even. Returns how many times it waited or recovered. */
 unsigned shm_lock_take(struct shm_region *r, unsigned slot, unsigned id);
 void shm_lock_drop(struct shm_region *r, unsigned id);
-/* The same for a robust mutex with no data to repair (recover locks). */
-void shm_lock_take_plain(pthread_mutex_t *m);
-/* Marks the locks that a dead thread still seems to hold as ownerless, where the kernel missed them. Returns how many. */
+/* The same for a robust mutex with no data to repair (recover locks). While it waits it raises *progress (NULL: none), so
+ * that the watchdog blames the holder and not who waits. */
+void shm_lock_take_plain(pthread_mutex_t *m, _Atomic uint64_t *progress);
+/* Marks the locks that a dead thread still seems to hold, its life lock included, as ownerless, where the kernel missed
+ * them (a damaged robust list, or one too long to walk). Returns how many. */
 unsigned shm_lock_sweep_dead(struct shm_region *r, uint32_t tid);
 
 #endif

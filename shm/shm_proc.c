@@ -41,7 +41,7 @@ be_owner(struct shm_region *r, unsigned slot, enum shm_proc_kind kind)
     struct shm_slot_sh *s = &r->slots[slot];
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    shm_lock_take_plain(&shm_region_journal(r, slot)->recover);
+    shm_lock_take_plain(&shm_region_journal(r, slot)->recover, &s->progress);
     bool successor = atomic_fetch_add(&s->generation, 1) > 0;
     pthread_mutex_unlock(&shm_region_journal(r, slot)->recover);
     if (successor)
@@ -70,6 +70,7 @@ shm_proc_take(struct shm_region *r, unsigned slot, enum shm_proc_kind kind)
         rc = pthread_mutex_consistent(&s->life);
     xassert(rc == 0);
     SHM_POINT();
+    atomic_store(&s->state, SHM_PROC_DEAD); /* nobody serves, until the heir says so */
     /* the generation cannot move now: only the holder of the life lock raises it */
     bool same = shm_recover_slot(r, slot, atomic_load(&s->generation));
     xassert(same);

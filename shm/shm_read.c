@@ -55,8 +55,8 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
     if (class >= SHM_CLASS_TABLE)
         return false;
     size_t bytes = shm_entry_bytes((const struct shm_entry_sh *)(const void *)head), limit = shm_class_size(class);
-    if (bytes > limit || bytes > room)
-        return false;
+    if (bytes > limit || bytes > room || (off - r->header->off_extents) % SHM_SPAN_BYTES + bytes > SHM_SPAN_BYTES)
+        return false; /* a class that is another's by now must not lead behind the span: what follows may have no memory */
     memcpy(out, block, bytes);
     return unchanged(a) && !(((struct shm_entry_sh *)out)->flags & SHM_ENTRY_KEYBLOB);
 }

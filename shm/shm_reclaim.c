@@ -107,7 +107,7 @@ bool
 shm_reclaim_step(struct shm_tx *tx, unsigned shard, unsigned blocks)
 {
     struct shm_shard_sh *s = &tx->region->shards[shard];
-    while (s->reclaim_head && blocks > 0) {
+    while (s->reclaim_head && blocks > 0 && tx->want == SHM_WANT_NOTHING) {
         struct shm_reclaimable_sh *t = shm_at(tx->region, s->reclaim_head);
         if (!shm_tx_set64(tx, &s->reclaim_head, t->next_reclaim))
             return true;

@@ -3,12 +3,16 @@
  * Process: any that takes a lock after a death; the recoverer that the master forks; a process's own abort.
  * Locks: shm_recover_lock is called with the lock in question held and takes recover locks one by one.
  * Crash: undo and redo are repeatable from the start; the journal stays as it is until IDLE.
- * Fails: a journal that makes no sense (bad offsets, or three deaths on it) is not followed: its shards are switched off.
+ * Fails: a journal that makes no sense (three deaths on it) is not followed: its shards are switched off. A shard whose
+ * heads (lists of spans, roots) make no sense after a recovery, or whose holders die of faults again and again, likewise.
  */
 #include "shm/shm_recover.h"
 
+#include <linux/futex.h>
 #include <string.h>
+#include <time.h>
 
+#include "shm/shm_check.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_span.h"
@@ -89,20 +93,68 @@ settle_tickets(struct shm_region *r, const struct shm_journal_sh *j)
     }
 }
 
+/* ---- quarantine ------------------------------------------------------------------------------------------ */
+
 static void
-switch_shards_off(struct shm_region *r, const struct shm_journal_sh *j)
+switch_to(struct shm_region *r, unsigned shard, enum shm_shard_state state)
+{
+    if (atomic_load(&r->shards[shard].state) < state)
+        atomic_store(&r->shards[shard].state, state);
+}
+
+/* One more holder of this shard's lock, which the caller has or knows to be dead, died of a fault. */
+static void
+note_fault(struct shm_region *r, unsigned shard)
+{
+    struct shm_shard_sh *s = &r->shards[shard];
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    uint64_t now_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    if (now_ms - atomic_load(&s->faults_ms) > SHM_FAULTS_WINDOW_MS) {
+        atomic_store(&s->faults_ms, now_ms);
+        atomic_store(&s->faults, 0);
+    }
+    uint32_t faults = atomic_fetch_add(&s->faults, 1) + 1;
+    if (faults >= SHM_FAULTS_READONLY)
+        switch_to(r, shard, faults >= SHM_FAULTS_OFF ? SHM_SHARD_OFF : SHM_SHARD_READONLY);
+}
+
+/* Calls fn for each shard whose lock the journal's owner held. */
+static void
+each_held(struct shm_region *r, const struct shm_journal_sh *j, void (*fn)(struct shm_region *r, unsigned shard))
 {
     for (unsigned id = 0; id < r->nshards; id++)
         if (atomic_load(&j->held[id / 64]) >> (id % 64) & 1)
-            atomic_store(&r->shards[id].state, SHM_SHARD_OFF);
+            fn(r, id);
 }
+
+static void
+switch_off(struct shm_region *r, unsigned shard)
+{
+    switch_to(r, shard, SHM_SHARD_OFF);
+}
+
+/* Did a process whose slot has no heir yet leave last words (a fatal signal, a broken assertion)? A death from outside
+ * (SIGKILL) says nothing about the data. */
+static bool
+some_died_of_fault(const struct shm_region *r)
+{
+    for (unsigned slot = 0; slot < r->nslots; slot++)
+        if (((uint32_t)r->slots[slot].life.__data.__lock & FUTEX_OWNER_DIED) && r->slots[slot].panic[0])
+            return true;
+    return false;
+}
+
+/* ---- one journal ----------------------------------------------------------------------------------------- */
 
 /* Needs the journal's recover lock. */
 static void
 finish(struct shm_region *r, unsigned slot, struct shm_journal_sh *j)
 {
+    if (r->slots[slot].panic[0])
+        each_held(r, j, note_fault);
     if (atomic_fetch_add(&j->follows, 1) >= SHM_FOLLOWS_MAX) {
-        switch_shards_off(r, j);
+        each_held(r, j, switch_off);
     } else if (committed(r, slot, j)) {
         settle_tickets(r, j);
         shm_recover_redo(r, j);
@@ -123,37 +175,66 @@ claims(const struct shm_journal_sh *j, unsigned id)
     return atomic_load_explicit(&j->held[id / 64], memory_order_acquire) >> (id % 64) & 1;
 }
 
-void
-shm_recover_lock(struct shm_region *r, unsigned slot, unsigned id)
+/* Finishes the journals that claim the lock; true if there was one. */
+static bool
+finish_claims(struct shm_region *r, unsigned slot, unsigned id)
 {
+    bool any = false;
     for (unsigned other = 0; other < r->nslots; other++) {
         struct shm_journal_sh *j = shm_region_journal(r, other);
         if (other == slot || !claims(j, id))
             continue;
+        any = true;
         SHM_POINT();
-        shm_lock_take_plain(&j->recover);
+        shm_lock_take_plain(&j->recover, &r->slots[slot].progress);
         SHM_POINT();
         if (claims(j, id)) /* somebody may have finished it while this one waited */
             finish(r, other, j);
         pthread_mutex_unlock(&j->recover);
         SHM_POINT();
     }
-    if (id < r->nshards)
-        atomic_fetch_add(&r->shards[id].deaths, 1);
+    return any;
+}
+
+void
+shm_recover_lock(struct shm_region *r, unsigned slot, unsigned id)
+{
+    bool any = finish_claims(r, slot, id);
+    if (id >= r->nshards)
+        return;
+    if (!any && some_died_of_fault(r)) /* while reading: no journal tells */
+        note_fault(r, id);
+    if (!shm_check_heads(r, id))
+        switch_off(r, id);
+}
+
+/* The journal of a dead process, under its recover lock. */
+static void
+finish_slot(struct shm_region *r, unsigned slot)
+{
+    struct shm_journal_sh *j = shm_region_journal(r, slot);
+    if (atomic_load_explicit(&j->state, memory_order_acquire) != SHM_JOURNAL_IDLE)
+        finish(r, slot, j);
+}
+
+/* Words of its own that others look at. */
+static void
+quiet_slot(struct shm_region *r, unsigned slot)
+{
+    atomic_store(&r->slots[slot].epoch, SHM_EPOCH_QUIESCENT);
+    atomic_store(&r->header->private_bytes[slot], 0);
 }
 
 bool
 shm_recover_slot(struct shm_region *r, unsigned slot, uint32_t generation)
 {
     struct shm_journal_sh *j = shm_region_journal(r, slot);
-    shm_lock_take_plain(&j->recover);
+    shm_lock_take_plain(&j->recover, NULL);
     bool same = atomic_load(&r->slots[slot].generation) == generation;
     if (same) {
-        if (atomic_load_explicit(&j->state, memory_order_acquire) != SHM_JOURNAL_IDLE)
-            finish(r, slot, j);
+        finish_slot(r, slot);
         shm_span_sweep(r, slot); /* only now: the undo log may lie in claimed spans */
-        atomic_store(&r->slots[slot].epoch, SHM_EPOCH_QUIESCENT);
-        atomic_store(&r->header->private_bytes[slot], 0);
+        quiet_slot(r, slot);
     }
     pthread_mutex_unlock(&j->recover);
     return same;
@@ -163,7 +244,16 @@ void
 shm_recover_all(struct shm_region *r)
 {
     for (unsigned slot = 0; slot < r->nslots; slot++) {
-        shm_region_init_mutex(&shm_region_journal(r, slot)->recover);
-        shm_recover_slot(r, slot, atomic_load(&r->slots[slot].generation));
+        finish_slot(r, slot);
+        quiet_slot(r, slot);
+    }
+    shm_span_sweep(r, SHM_SPAN_SWEEP_ALL); /* once: it looks at every span */
+    for (unsigned shard = 0; shard < r->nshards; shard++) {
+        struct shm_shard_sh *s = &r->shards[shard];
+        atomic_store(&s->faults, 0);
+        if (!shm_check_heads(r, shard))
+            switch_off(r, shard);
+        else if (atomic_load(&s->state) == SHM_SHARD_READONLY)
+            atomic_store(&s->state, SHM_SHARD_ON); /* another try; what is OFF stays so, its structure is unknown */
     }
 }

@@ -11,6 +11,11 @@
 #include "shm/shm_region.h"
 
 #define SHM_FOLLOWS_MAX 3u /* deaths on one journal before its shards are switched off instead */
+/* Holders of one shard's lock that died of a fault (they left last words) within the window, before the shard is made
+ * read-only, then switched off; the others serve. */
+#define SHM_FAULTS_READONLY 8u
+#define SHM_FAULTS_OFF 16u
+#define SHM_FAULTS_WINDOW_MS 60000u
 
 /* Called by shm_lock_take with lock `id` held after EOWNERDEAD: finishes every journal that claims it. */
 void shm_recover_lock(struct shm_region *r, unsigned slot, unsigned id);
@@ -18,7 +23,8 @@ void shm_recover_lock(struct shm_region *r, unsigned slot, unsigned id);
  * quiescent and its private memory zero. Returns false if the slot is of another generation by now. The slot's process
  * must be known to be dead (its life lock was seen free). */
 bool shm_recover_slot(struct shm_region *r, unsigned slot, uint32_t generation);
-/* Finishes all journals of a region that nobody else uses (attach, checks). */
+/* Finishes all journals of a region that nobody else uses (attach, checks). Takes no lock: the words of old ones say
+ * nothing any more. Shards that were read-only are on again, those that are off stay so. */
 void shm_recover_all(struct shm_region *r);
 
 /* Writes undo records back from `from` down to `to` (byte positions of the undo log). Used by abort, too. */

@@ -85,7 +85,7 @@ shm_span_sweep(struct shm_region *r, unsigned slot)
     uint64_t swept = 0;
     for (uint64_t s = 0; s < end; s++) {
         uint64_t word = atomic_load_explicit(&r->span_words[s], memory_order_relaxed);
-        if (shm_span_word_state(word) != SHM_SPAN_CLAIMED || shm_span_word_owner(word) != slot)
+        if (shm_span_word_state(word) != SHM_SPAN_CLAIMED || (slot != SHM_SPAN_SWEEP_ALL && shm_span_word_owner(word) != slot))
             continue;
         swept += shm_span_swap(r, s, word, shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
     }

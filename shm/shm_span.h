@@ -16,7 +16,8 @@ uint64_t shm_span_claim(struct shm_region *r, unsigned slot, unsigned class, uin
 void shm_span_unclaim(struct shm_region *r, uint64_t span, uint64_t word);
 /* One compare-and-swap, as redo items need it; true if it changed the word. Keeps the hints. */
 bool shm_span_swap(struct shm_region *r, uint64_t span, uint64_t from, uint64_t to);
-/* Frees all that a dead slot had claimed. O(spans). Returns how many. */
+/* Frees all that a dead slot (or any: SHM_SPAN_SWEEP_ALL) had claimed. O(spans). Returns how many. */
+#define SHM_SPAN_SWEEP_ALL UINT32_MAX
 uint64_t shm_span_sweep(struct shm_region *r, unsigned slot);
 /* Housekeeper: about how many spans are free, by the hints; kept in header->free_spans for those who show it. */
 uint64_t shm_span_count_free(struct shm_region *r);

@@ -465,6 +465,13 @@ shm_table_note_expiry(struct shm_tx *tx, struct shm_place *p, int64_t when_ms)
     return shm_tx_write(tx, &p->segment->min_expiry, &when_ms, sizeof when_ms);
 }
 
+/* A shard that is switched off is empty to walks; nothing in it may be followed. */
+static bool
+is_off(const struct shm_tree *t)
+{
+    return atomic_load_explicit(&t->region->shards[t->shard].state, memory_order_relaxed) == SHM_SHARD_OFF;
+}
+
 /* ---- walking ------------------------------------------------------------------------------------------------------ */
 
 /* The first position behind a segment or, for an empty tree, behind the tree. */
@@ -484,7 +491,7 @@ bool
 shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void *arg)
 {
     uint64_t from = *cursor;
-    struct shm_segment_sh *s = find_spot(t, from).segment;
+    struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
         return false;
@@ -512,7 +519,7 @@ bool
 shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, void *arg)
 {
     uint64_t from = *cursor;
-    struct shm_segment_sh *s = find_spot(t, from).segment;
+    struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
         return false;
@@ -527,7 +534,7 @@ shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_
 {
     uint64_t first = (uint64_t)t->shard << 1 << (63 - t->skip_bits);
     uint64_t position = t->skip_bits ? first | random[0] >> t->skip_bits : random[0];
-    if (t->sh->count == 0)
+    if (t->sh->count == 0 || is_off(t))
         return false;
     struct shm_segment_sh *s = find_spot(t, position).segment;
     while (s->count == 0) { /* ends: the tree has an entry, and the walk wraps to its front */

@@ -95,7 +95,8 @@ shm_tx_begin(struct shm_tx *tx)
     struct shm_journal_sh *j = tx->journal;
     xassert(!tx->active && !tx->reading);
     tx->want = SHM_WANT_NOTHING;
-    bool logging = shm_ring_logging(tx->region);
+    tx->mode = atomic_load_explicit(&tx->region->header->mode, memory_order_acquire);
+    bool logging = (tx->mode & SHM_MODE_LOG_MASK) != 0;
     if (logging && !ring_has_room(tx)) {
         tx->want = SHM_WANT_RING;
         return false;
@@ -121,8 +122,18 @@ shm_tx_begin(struct shm_tx *tx)
     tx->nfreed = tx->nclaims = tx->nemptied = tx->nspills = 0;
     tx->record_len = 0;
     tx->record_effects = 0;
-    tx->log_failed = false;
+    tx->log_failed = tx->logging = false;
     return true;
+}
+
+/* Notes that the shard whose lock was just taken cannot be used, if its state is above `most`. */
+static void
+refuse_shard(struct shm_tx *tx, unsigned id, enum shm_shard_state most)
+{
+    if (id >= tx->region->nshards || atomic_load_explicit(&tx->region->shards[id].state, memory_order_relaxed) <= most)
+        return;
+    tx->want = SHM_WANT_SHARD;
+    tx->refused = (uint16_t)id;
 }
 
 static void
@@ -142,6 +153,8 @@ shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         unsigned id = ids[i], word = id / 64;
         remember_lock(tx, id);
+        if (tx->nlocked == 1) /* who switches the log then passes over this lock, and so sees this transaction end */
+            tx->logging = shm_ring_logging(tx->region);
         SHM_POINT();
         atomic_store_explicit(&j->held[word], tx->locked_bits[word], memory_order_relaxed);
         if (tx->held_high <= word)
@@ -152,6 +165,7 @@ shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n)
         atomic_store_explicit(seq, atomic_load_explicit(seq, memory_order_relaxed) | 1, memory_order_relaxed);
         atomic_thread_fence(memory_order_release); /* odd before any change; pairs with shm_read's acquire fences */
         SHM_POINT();
+        refuse_shard(tx, id, SHM_SHARD_ON);
     }
 }
 
@@ -168,8 +182,10 @@ shm_tx_enter_read(struct shm_tx *tx, const uint16_t *ids, unsigned n)
     xassert(!tx->active);
     tx->want = SHM_WANT_NOTHING;
     tx->reading = true;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         remember_lock(tx, ids[i]);
+        refuse_shard(tx, ids[i], SHM_SHARD_READONLY);
+    }
 }
 
 static void
@@ -527,6 +543,10 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
 {
     if (tx->want != SHM_WANT_NOTHING)
         return false;
+    if ((atomic_load_explicit(&tx->region->header->mode, memory_order_acquire) ^ tx->mode) & ~SHM_MODE_LOG_MASK) {
+        tx->want = SHM_WANT_MODE; /* the fence: nothing commits under a role or token that has passed */
+        return false;
+    }
     if (log && tx->log_failed) {
         tx->want = SHM_WANT_HEAP;
         return false;
@@ -547,7 +567,7 @@ shm_tx_commit(struct shm_tx *tx)
 {
     uint64_t spilled = 0;
     xassert(tx->active);
-    bool log = tx->record_effects > 0 && shm_ring_logging(tx->region);
+    bool log = tx->record_effects > 0;
     if (!prepare(tx, log, &spilled)) {
         shm_tx_abort(tx);
         return false;
@@ -569,7 +589,7 @@ shm_tx_commit(struct shm_tx *tx)
 bool
 shm_tx_logging(const struct shm_tx *tx)
 {
-    return shm_ring_logging(tx->region);
+    return tx->logging;
 }
 
 static char *

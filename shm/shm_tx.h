@@ -27,7 +27,7 @@
 
 #include "shm/shm_region.h"
 
-enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP };
+enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE };
 
 struct shm_claim {
     uint64_t span;
@@ -44,6 +44,9 @@ struct shm_tx {
     bool active;           /* between begin and commit or abort */
     bool reading;          /* between enter_read and leave_read */
     enum shm_want want;    /* why the last alloc or enter failed */
+    uint16_t refused;      /* SHM_WANT_SHARD: the shard that is not ON */
+    bool logging;          /* latched when the first lock was taken */
+    uint64_t mode;         /* the mode word, as at the begin */
     unsigned nlocked;
     uint16_t locked[SHM_LOCKS_MAX]; /* lock ids, ascending */
     uint64_t locked_bits[SHM_HELD_WORDS];
@@ -87,7 +90,8 @@ void shm_tx_close(struct shm_tx *tx);
 /* False: the log ring is full (tx->want = SHM_WANT_RING); nothing is begun, park and try again. */
 bool shm_tx_begin(struct shm_tx *tx);
 /* Takes locks, ids ascending and above all that are held already. Shard ids are 0 .. nshards-1, registry i
- * is shm_registry_id(). Finishes the journals of dead holders on the way. */
+ * is shm_registry_id(). Finishes the journals of dead holders on the way. A shard that is not ON sets tx->want to
+ * SHM_WANT_SHARD and tx->refused: nothing of it may be looked at, the caller aborts. */
 void shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n);
 void shm_tx_enter_all(struct shm_tx *tx); /* every shard */
 /* The commit, with everything that must happen if and only if it commits. False (and aborted) only if
@@ -98,6 +102,7 @@ void shm_tx_abort(struct shm_tx *tx);
 void shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp);
 void shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp);
 
+/* Likewise, but only a shard that is OFF is refused. */
 void shm_tx_enter_read(struct shm_tx *tx, const uint16_t *ids, unsigned n);
 void shm_tx_leave_read(struct shm_tx *tx);
 

@@ -1,0 +1,147 @@
+/* watch.c - who is stuck and in the way (see watch.h). */
+#include "master/watch.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include <time.h>
+
+#include "master/master_log.h"
+#include "shm/shm_lock.h"
+#include "shm/shm_proc.h"
+
+#define MS 1000000LL
+#define LATE_NS (1000 * MS)    /* between two looks: the master was stopped or starved, and so may others have been */
+#define EPOCHS_BEHIND 20u      /* an epoch word that is older holds memory back */
+
+static int64_t
+now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+/* The thread that holds a robust lock, 0: none. Children have one thread, whose id is the process's. */
+static uint32_t
+holder(const pthread_mutex_t *m)
+{
+    return (uint32_t)m->__data.__lock & FUTEX_TID_MASK;
+}
+
+void
+watch_init(struct watch *w, const struct heritage *h, unsigned slots)
+{
+    memset(w, 0, sizeof *w);
+    w->heritage = h;
+    w->slots = slots;
+    w->looked_ns = now_ns();
+    for (unsigned i = 0; i < h->region->nshards; i++)
+        w->shard_state[i] = (uint8_t)atomic_load(&h->region->shards[i].state);
+}
+
+static bool
+holds_lock(const struct shm_region *r, uint32_t tid)
+{
+    for (unsigned id = 0; id < r->nshards + SHM_REGISTRIES; id++)
+        if (holder(shm_lock_mutex(r, id)) == tid)
+            return true;
+    for (unsigned i = 0; i < r->nslots; i++)
+        if (holder(&shm_region_journal(r, i)->recover) == tid)
+            return true;
+    return false;
+}
+
+static bool
+memory_is_short(const struct shm_region *r)
+{
+    const struct shm_header_sh *h = r->header;
+    return atomic_load(&h->free_spans) == 0 && atomic_load(&h->committed_extents) >= atomic_load(&h->committed_limit);
+}
+
+static bool
+in_the_way(const struct watch *w, unsigned slot)
+{
+    const struct shm_region *r = w->heritage->region;
+    const struct shm_slot_sh *s = &r->slots[slot];
+    uint64_t epoch = atomic_load(&s->epoch);
+    if (atomic_load(&shm_region_journal(r, slot)->state) != SHM_JOURNAL_IDLE || atomic_load(&s->state) != SHM_PROC_UP)
+        return true;
+    if (atomic_load(&s->kind) == SHM_PROC_HOUSEKEEPER && atomic_load(&r->header->commit_wanted) != w->slot[slot].commit_wanted)
+        return true;
+    if (epoch != SHM_EPOCH_QUIESCENT && atomic_load(&r->header->epoch) - epoch > EPOCHS_BEHIND && memory_is_short(r))
+        return true;
+    return holds_lock(r, holder(&s->life));
+}
+
+/* Begins to count anew if the slot has changed. */
+static bool
+has_moved(struct watch *w, unsigned slot, int64_t now)
+{
+    const struct shm_region *r = w->heritage->region;
+    const struct shm_slot_sh *s = &r->slots[slot];
+    struct watch_slot *seen = &w->slot[slot];
+    struct watch_slot is = {.progress = atomic_load(&s->progress), .state = atomic_load(&s->state), .owner = holder(&s->life),
+        .commit_wanted = seen->commit_wanted, .since_ns = seen->since_ns};
+    if (is.owner != 0 && memcmp(&is, seen, sizeof is) == 0)
+        return false;
+    is.commit_wanted = atomic_load(&r->header->commit_wanted);
+    is.since_ns = now;
+    *seen = is;
+    return true;
+}
+
+pid_t
+watch_look(struct watch *w, int64_t timeout_ms)
+{
+    int64_t now = now_ns();
+    bool late = now - w->looked_ns > LATE_NS;
+    w->looked_ns = now;
+    for (unsigned s = 0; s < w->slots; s++) {
+        if (late)
+            w->slot[s].owner = 0; /* judge nobody: as if it had just moved */
+        if (has_moved(w, s, now) || now - w->slot[s].since_ns < timeout_ms * MS || !in_the_way(w, s))
+            continue;
+        w->slot[s].since_ns = now; /* and one at a time */
+        log_warning("process %u holds up others and made no progress for %ld ms: killed", w->slot[s].owner, (long)timeout_ms);
+        return (pid_t)w->slot[s].owner;
+    }
+    return 0;
+}
+
+bool
+watch_orphan(struct watch *w, int64_t timeout_ms)
+{
+    bool any = false;
+    for (unsigned s = 0; s < w->slots && !any; s++)
+        any = shm_proc_is_dead(w->heritage->region, s);
+    int64_t now = now_ns();
+    if (!any || w->orphan_ns == 0)
+        w->orphan_ns = any ? now : 0;
+    if (w->orphan_ns == 0 || now - w->orphan_ns < timeout_ms * MS)
+        return false;
+    w->orphan_ns = now;
+    return true;
+}
+
+bool
+watch_owns_slot(const struct watch *w, pid_t pid)
+{
+    for (unsigned s = 0; s < w->slots; s++)
+        if (holder(&w->heritage->region->slots[s].life) == (uint32_t)pid)
+            return true;
+    return false;
+}
+
+void
+watch_shards(struct watch *w)
+{
+    const struct shm_region *r = w->heritage->region;
+    for (unsigned i = 0; i < r->nshards; i++) {
+        uint32_t state = atomic_load(&r->shards[i].state);
+        if (state == w->shard_state[i])
+            continue;
+        w->shard_state[i] = (uint8_t)state;
+        log_warning("shard %u is %s: processes died in it again and again; the other shards serve. Look at the last words of the dead "
+                    "above, and at DEBUG CHECK-REGION", i, state == SHM_SHARD_OFF ? "switched off" : "read-only");
+    }
+}
