@@ -386,11 +386,12 @@ def tree(raw):
 
 
 class Pair:
-    """A connection to each of two servers, which get the same commands."""
+    """A connection to each of two servers, which get the same commands. version: HELLO's; None: no HELLO is said."""
 
     def __init__(self, ours, redis, version):
         self.ours, self.redis = ours.connect(), redis.connect()
-        self.both("HELLO", version)
+        if version:
+            self.both("HELLO", version)
 
     def both(self, *args):
         """The trees of both replies."""

@@ -42,6 +42,35 @@ def databases_are_apart(server):
         assert c.command("GET", "k") == b"0"
 
 
+def before_login_is_equal(ours, redis, version):
+    """What a client may do that has not yet said the password, command by command and HELLO by HELLO."""
+    names = sorted(n.decode() for n in login(ours).command("COMMAND", "LIST"))
+    arities = dict(zip(names, (info[1] for info in login(ours).command("COMMAND", "INFO", *names))))
+    pair = harness.Pair(ours, redis, None)
+    for name in names:
+        words = name.split("|")
+        if name not in ("auth", "quit", "hello"):
+            pair.same(*words, *["x"] * (abs(arities[name]) - len(words)))
+    for line in (["nosuch", "a"], ["GET"], ["CONFIG", "nosuch"], ["PING", "a", "b"], ["ECHO"]):
+        pair.same(*line)
+    for args in ([], [version], ["x"], ["4"], [version, "AUTH", "default", "wrong"], [version, "AUTH", "x", "secret"],
+                 [version, "SETNAME", "q"], [version, "x"], [version, "SETNAME", "q", "AUTH", "default", "wrong"],
+                 [version, "AUTH", "default", "secret", "x"]):
+        pair = harness.Pair(ours, redis, None)
+        pair.same("HELLO", *args)
+        pair.same("CLIENT", "GETNAME")
+    pair = harness.Pair(ours, redis, None)
+    for reply in pair.both("HELLO", version, "AUTH", "default", "secret", "SETNAME", "q"):
+        assert reply[0] in "*%"
+    pair.same("CLIENT", "GETNAME")
+
+
+def login(server):
+    c = server.connect()
+    assert c.command("AUTH", "secret") == "OK"
+    return c
+
+
 def main():
     with harness.Kvstash(workers=1) as ours, harness.Redis() as redis:
         for version in (2, 3):
@@ -55,6 +84,10 @@ def main():
             assert abs(int(seconds) - harness.time.time()) < 5 and 0 <= int(micros) < 1000000
             c.send_raw(b"QUIT\r\nPING\r\n")
             assert c.read_to_end() == b"+OK\r\n"
+    password = ["--requirepass", "secret", "--enable-debug-command", "yes"]
+    with harness.Kvstash(*password, workers=1, check=False) as ours, harness.Redis("--requirepass", "secret") as redis:
+        for version in (2, 3):
+            before_login_is_equal(ours, redis, version)
 
 
 harness.run(main)
