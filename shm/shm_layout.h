@@ -179,7 +179,7 @@ struct shm_journal_sh {
     _Atomic uint64_t commit_pos; /* ring head after the commit; UINT64_MAX while nothing is reserved */
     _Atomic uint64_t undo_bytes; /* end of the undo log; stored after the record, before the change */
     _Atomic uint64_t redo_count;
-    _Atomic uint32_t follows;    /* raised before somebody follows this journal, cleared at IDLE */
+    _Atomic uint32_t follows;    /* raised before somebody follows this journal, cleared by the next begin */
     uint32_t unused;
     uint64_t transactions;       /* S: begun so far; makes a claim's tag in traces readable */
     /* lines 1, 2 */

@@ -164,7 +164,6 @@ finish(struct shm_region *r, unsigned slot, struct shm_journal_sh *j)
     SHM_POINT();
     atomic_store_explicit(&j->state, SHM_JOURNAL_IDLE, memory_order_release);
     SHM_POINT();
-    atomic_store(&j->follows, 0);
 }
 
 static bool

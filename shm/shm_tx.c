@@ -108,6 +108,7 @@ shm_tx_begin(struct shm_tx *tx)
     atomic_store_explicit(&j->logged, 0, memory_order_relaxed);
     atomic_store_explicit(&j->undo_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&j->redo_count, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->follows, 0, memory_order_relaxed); /* here, not by who made it IDLE, who may die before he could */
     atomic_store_explicit(&j->floor, SHM_FLOOR_NONE, memory_order_relaxed);
     /* the rings have memory only once the log was switched on; without, the position is never compared */
     uint64_t head = logging ? atomic_load_explicit(&tx->region->rings[tx->slot].head, memory_order_relaxed) : 0;

@@ -2,6 +2,7 @@
 #include "tests/crash/rig.h"
 
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -379,26 +380,35 @@ rig_child(struct rig *k, enum rig_slot slot)
         _exit(3);
 }
 
-bool
-rig_die_at(struct rig *k, enum rig_slot slot, uint64_t n, const struct rig_line *l)
+pid_t
+rig_start(struct rig *k, enum rig_slot slot, bool stops, uint64_t n, const struct rig_line *l)
 {
-    int status;
     fflush(stdout);
     pid_t pid = fork();
     if (pid < 0)
         rig_fail("cannot fork");
-    if (pid == 0) {
-        struct buf reply;
-        buf_init(&reply);
-        rig_child(k, slot);
+    if (pid > 0)
+        return pid;
+    struct buf reply;
+    buf_init(&reply);
+    rig_child(k, slot);
+    if (stops)
+        shm_crash_arm_stop(n);
+    else
         shm_crash_arm(n);
-        bool done = rig_line_run(k, l, &reply);
-        uint64_t passed = shm_crash_passed();
-        shm_crash_arm(0);
-        atomic_store(&k->page->passed, passed);
-        engine_close(&k->engine);
-        _exit(done ? 0 : 2);
-    }
+    bool done = rig_line_run(k, l, &reply);
+    uint64_t passed = shm_crash_passed();
+    shm_crash_arm(0);
+    atomic_store(&k->page->passed, passed);
+    engine_close(&k->engine);
+    _exit(done ? 0 : 2);
+}
+
+bool
+rig_end(struct rig *k, pid_t pid, uint64_t n, const struct rig_line *l)
+{
+    int status;
+    (void)k;
     if (waitpid(pid, &status, 0) != pid)
         rig_fail("the child is lost");
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
@@ -406,6 +416,12 @@ rig_die_at(struct rig *k, enum rig_slot slot, uint64_t n, const struct rig_line 
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         rig_fail("\"%s\" at point %lu: the child ended with status %x", l->text, (unsigned long)n, status);
     return false;
+}
+
+bool
+rig_die_at(struct rig *k, enum rig_slot slot, uint64_t n, const struct rig_line *l)
+{
+    return rig_end(k, rig_start(k, slot, false, n, l), n, l);
 }
 
 const char *

@@ -16,6 +16,8 @@
 #ifndef KVSTASH_TESTS_RIG_H
 #define KVSTASH_TESTS_RIG_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "command/engine.h"
 #include "command/exec.h"
@@ -71,7 +73,11 @@ void rig_do(struct rig *k, const char *lines, struct buf *reply);
 
 /* Begins a child's life on another slot, after fork. */
 void rig_child(struct rig *k, enum rig_slot slot);
-/* Runs the line in a child on a slot, which dies at its n-th crash point (0: nowhere). True if it died there. */
+/* Runs the line in a child on a slot, which dies (or stops) at its n-th crash point (0: nowhere). */
+pid_t rig_start(struct rig *k, enum rig_slot slot, bool stops, uint64_t n, const struct rig_line *l);
+/* Waits for its end: true if it died. */
+bool rig_end(struct rig *k, pid_t pid, uint64_t n, const struct rig_line *l);
+/* Both: true if it died at the n-th point. */
 bool rig_die_at(struct rig *k, enum rig_slot slot, uint64_t n, const struct rig_line *l);
 /* Counts where the last child died. */
 void rig_note_death(struct rig *k);
