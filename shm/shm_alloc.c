@@ -13,6 +13,8 @@
 
 #include "shm/shm_span.h"
 
+#define LONG_UNDO (256u << 10)
+
 enum shm_want
 shm_alloc_want(const struct shm_region *r)
 {
@@ -131,12 +133,35 @@ take_bit(struct shm_tx *tx, struct shm_span_meta_sh *m)
     return w * 64 + bit;
 }
 
+/* Is a fresh span worth having although there is room in others? In a transaction with a long undo log, because fresh
+ * spans need no notes: so a collection of any size can be copied. */
+static bool
+prefers_fresh(const struct shm_tx *tx, uint32_t room)
+{
+    return __builtin_expect(tx->undo_end > LONG_UNDO, 0) && !shm_tx_is_fresh(tx, meta_of(tx, room));
+}
+
+/* Makes sure of a span with room. */
+static bool
+find_room(struct shm_tx *tx, unsigned shard, unsigned class)
+{
+    const struct shm_shard_sh *s = &tx->region->shards[shard];
+    if (s->room[class] && !prefers_fresh(tx, s->room[class]))
+        return true;
+    if (add_span(tx, shard, class))
+        return true;
+    if (s->room[class] == 0 || tx->want != SHM_WANT_LIMIT)
+        return false;
+    tx->want = SHM_WANT_NOTHING; /* there is no more memory, but this room */
+    return true;
+}
+
 static shm_off
 alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
 {
     struct shm_shard_sh *s = &tx->region->shards[shard];
     xassert(tx->active && shm_tx_holds(tx, shard));
-    if (s->room[class] == 0 && !add_span(tx, shard, class))
+    if (!find_room(tx, shard, class))
         return 0;
     uint32_t number = s->room[class];
     struct shm_span_meta_sh *m = meta_of(tx, number);

@@ -313,8 +313,11 @@ static bool
 is_chained(const struct shm_region *r, uint64_t span, unsigned slot)
 {
     const struct shm_journal_sh *j = slot < r->nslots ? shm_region_journal(r, slot) : NULL;
-    for (unsigned i = 0; j && i < SHM_CHAIN_MAX; i++)
-        if (atomic_load(&j->undo_chain[i]) == shm_span_off(r, span) || atomic_load(&j->redo_chain[i]) == shm_span_off(r, span))
+    for (unsigned i = 0; j && i < SHM_UNDO_CHAIN_MAX; i++)
+        if (atomic_load(&j->undo_chain[i]) == shm_span_off(r, span))
+            return true;
+    for (unsigned i = 0; j && i < SHM_REDO_CHAIN_MAX; i++)
+        if (atomic_load(&j->redo_chain[i]) == shm_span_off(r, span))
             return true;
     return false;
 }

@@ -166,9 +166,10 @@ struct shm_redo_sh {
 };
 
 #define SHM_JOURNAL_BYTES (64u << 10)
-#define SHM_UNDO_FIXED (48u << 10)
+#define SHM_UNDO_FIXED (32u << 10)
 #define SHM_REDO_FIXED 512u     /* items in the fixed part */
-#define SHM_CHAIN_MAX 160u       /* spans chained behind each fixed part */
+#define SHM_UNDO_CHAIN_MAX 2048u /* spans chained behind the fixed part: 64 MiB, some 500,000 keys changed by one command */
+#define SHM_REDO_CHAIN_MAX 160u  /* likewise: 218,000 spans taken or given back, 7 GB */
 
 struct shm_journal_sh {
     /* line 0: what others read */
@@ -188,8 +189,8 @@ struct shm_journal_sh {
     pthread_mutex_t recover;     /* robust: who finishes this journal for a dead owner holds it */
     uint64_t pad[3];
     /* chains: offsets of spans claimed by this slot */
-    _Atomic uint64_t undo_chain[SHM_CHAIN_MAX];
-    _Atomic uint64_t redo_chain[SHM_CHAIN_MAX];
+    _Atomic uint64_t undo_chain[SHM_UNDO_CHAIN_MAX];
+    _Atomic uint64_t redo_chain[SHM_REDO_CHAIN_MAX];
     struct shm_redo_sh redo[SHM_REDO_FIXED];
     uint8_t undo[SHM_UNDO_FIXED];
 };

@@ -25,7 +25,7 @@ shm_recover_undo_at(const struct shm_region *r, const struct shm_journal_sh *j, 
     if (pos < SHM_UNDO_FIXED)
         return (uint8_t *)(uintptr_t)j->undo + pos;
     uint64_t link = (pos - SHM_UNDO_FIXED) / SHM_SPAN_BYTES;
-    xassert(link < SHM_CHAIN_MAX);
+    xassert(link < SHM_UNDO_CHAIN_MAX);
     return (char *)shm_at(r, atomic_load(&j->undo_chain[link])) + (pos - SHM_UNDO_FIXED) % SHM_SPAN_BYTES;
 }
 
@@ -35,7 +35,7 @@ shm_recover_redo_at(const struct shm_region *r, const struct shm_journal_sh *j, 
     if (i < SHM_REDO_FIXED)
         return (struct shm_redo_sh *)(uintptr_t)&j->redo[i];
     uint64_t link = (i - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN;
-    xassert(link < SHM_CHAIN_MAX);
+    xassert(link < SHM_REDO_CHAIN_MAX);
     return (struct shm_redo_sh *)shm_at(r, atomic_load(&j->redo_chain[link])) + (i - SHM_REDO_FIXED) % SHM_REDO_PER_SPAN;
 }
 

@@ -47,10 +47,10 @@ shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot)
     if (!tx->used_delta)
         return false;
     xassert(atomic_load(&tx->journal->state) == SHM_JOURNAL_IDLE);
-    for (unsigned i = 0; i < SHM_CHAIN_MAX; i++) {
+    for (unsigned i = 0; i < SHM_UNDO_CHAIN_MAX; i++)
         atomic_store(&tx->journal->undo_chain[i], 0);
+    for (unsigned i = 0; i < SHM_REDO_CHAIN_MAX; i++)
         atomic_store(&tx->journal->redo_chain[i], 0);
-    }
     return true;
 }
 
@@ -124,6 +124,7 @@ shm_tx_begin(struct shm_tx *tx)
     tx->record_len = 0;
     tx->record_effects = 0;
     tx->log_failed = tx->logging = false;
+    tx->noting_claims = false;
     return true;
 }
 
@@ -243,7 +244,7 @@ undo_next_piece(struct shm_tx *tx)
 {
     uint64_t left = tx->undo_room - tx->undo_end;
     unsigned link = (unsigned)((tx->undo_room - SHM_UNDO_FIXED) / SHM_SPAN_BYTES);
-    if (link >= SHM_CHAIN_MAX) {
+    if (link >= SHM_UNDO_CHAIN_MAX) {
         tx->want = SHM_WANT_LIMIT;
         return false;
     }
@@ -265,6 +266,19 @@ undo_next_piece(struct shm_tx *tx)
     return true;
 }
 
+bool
+shm_tx_is_fresh(const struct shm_tx *tx, const void *p)
+{
+    const struct shm_region *r = tx->region;
+    const struct shm_header_sh *h = r->header;
+    shm_off off = shm_off_of(r, p);
+    if (tx->nclaims == 0 || tx->noting_claims || off < h->off_span_metas)
+        return false;
+    uint64_t span = off < h->off_extents ? (off - h->off_span_metas) / sizeof(struct shm_span_meta_sh) : shm_span_of(r, off);
+    uint64_t word = atomic_load_explicit(&r->span_words[span], memory_order_relaxed);
+    return shm_span_word_state(word) == SHM_SPAN_CLAIMED && shm_span_word_owner(word) == tx->slot;
+}
+
 /* One undo record of at most NOTE_MAX bytes. */
 static bool
 note_piece(struct shm_tx *tx, char *p, size_t n)
@@ -273,6 +287,8 @@ note_piece(struct shm_tx *tx, char *p, size_t n)
 #ifdef KVSTASH_DEBUG
     xassert(may_change(tx, p) && may_change(tx, p + n - 1));
 #endif
+    if (shm_tx_is_fresh(tx, p))
+        return true;
     if (tx->undo_end + padded + 8 > tx->undo_room && !undo_next_piece(tx))
         return false;
     char *to = shm_recover_undo_at(tx->region, tx->journal, tx->undo_end);
@@ -348,6 +364,7 @@ void
 shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp)
 {
     xassert(tx->active);
+    tx->noting_claims |= tx->nclaims > 0;
     *sp = (struct shm_savepoint){.undo_end = tx->undo_end, .undo_room = tx->undo_room, .nfreed = tx->nfreed,
         .nclaims = tx->nclaims, .record_len = tx->record_len, .record_effects = tx->record_effects};
     for (unsigned i = 0; i < tx->nlocked; i++)
@@ -425,7 +442,7 @@ redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t 
 {
     if (*n >= SHM_REDO_FIXED) {
         unsigned link = (unsigned)((*n - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN);
-        if (link >= SHM_CHAIN_MAX) {
+        if (link >= SHM_REDO_CHAIN_MAX) {
             tx->want = SHM_WANT_LIMIT;
             return false;
         }

@@ -59,6 +59,7 @@ struct shm_tx {
     /* blocks freed by this transaction: their bits are cleared just before the commit */
     shm_off *freed;
     size_t nfreed, freed_cap;
+    bool noting_claims;    /* a savepoint lies behind some of them: they are noted like any other span */
     size_t nspills;        /* the last claims, which hold the log record's payload */
     /* spans claimed by this transaction, published at the commit */
     struct shm_claim *claims;
@@ -125,6 +126,10 @@ bool shm_tx_note(struct shm_tx *tx, void *p, size_t n);
 bool shm_tx_set64(struct shm_tx *tx, uint64_t *p, uint64_t v);
 bool shm_tx_set32(struct shm_tx *tx, uint32_t *p, uint32_t v);
 bool shm_tx_write(struct shm_tx *tx, void *p, const void *bytes, size_t n);
+
+/* Does p lie in a span that this transaction has claimed (or in its meta)? An abort gives the span back whole, and so does
+ * the sweep after a death: nothing in it needs a note, and the note functions leave it out by themselves. */
+bool shm_tx_is_fresh(const struct shm_tx *tx, const void *p);
 
 /* ---- blocks ---- */
 
