@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "command/control.h"
+#include "shm/shm_proc.h"
 #include "shm/shm_span.h"
 
 #define CHAIN_MAX 4096 /* spans of one slot that a reader follows */
@@ -99,7 +100,8 @@ clients_add(struct engine *e, struct session *s)
 void
 clients_remove(struct engine *e, struct session *s)
 {
-    (void)e;
+    if (s->flags & SESSION_MONITOR)
+        monitor_stop(e, s);
     begin_change(s->record);
     atomic_store_explicit(&s->record->id, 0, memory_order_relaxed);
     end_change(s->record);
@@ -230,7 +232,7 @@ clients_kill(struct engine *e, const struct client_view *v)
         return false;
     atomic_store(&v->record->kill, v->copy.id); /* another client's record by now? then the id differs, and nothing happens */
     if (e->hooks.wake)
-        e->hooks.wake(e->hooks.arg, v->worker);
+        e->hooks.wake(e->hooks.arg, v->worker, SHM_PROC_WANTED_KILLS);
     return true;
 }
 

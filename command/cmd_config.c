@@ -228,6 +228,7 @@ cmd_config_resetstat(struct cmd *c)
 {
     config_enter(c->engine);
     control_reset_totals(c->engine->control);
+    stats_reset(c->engine);
     config_leave(c->engine);
     resp_out_ok(c->out);
 }

@@ -1,4 +1,4 @@
-/* cmd_connection.c - commands about the connection itself: PING, ECHO, SELECT, QUIT, RESET, HELLO.
+/* cmd_connection.c - commands about the connection itself: PING, ECHO, SELECT, QUIT, MONITOR, RESET, HELLO.
  *
  * Process: workers. Locks: none.
  */
@@ -52,6 +52,17 @@ cmd_quit(struct cmd *c)
     resp_out_ok(c->out);
 }
 
+/* A second one says nothing, as in Redis. */
+void
+cmd_monitor(struct cmd *c)
+{
+    if (c->session->flags & SESSION_MONITOR)
+        return;
+    monitor_start(c->engine, c->session);
+    clients_update(c->engine, c->session);
+    resp_out_ok(c->out);
+}
+
 /* The connection is as it was when it began. */
 void
 cmd_reset(struct cmd *c)
@@ -59,7 +70,9 @@ cmd_reset(struct cmd *c)
     struct session *s = c->session;
     s->db = 0;
     s->resp = c->out->version = 2;
-    s->flags &= ~(uint32_t)(SESSION_MONITOR | SESSION_READONLY | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
+    if (s->flags & SESSION_MONITOR)
+        monitor_stop(c->engine, s);
+    s->flags &= ~(uint32_t)(SESSION_READONLY | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
     if (config_yes(c->engine, PARAM_REQUIREPASS))
         s->flags &= ~(uint32_t)SESSION_AUTHENTICATED;
     free(s->name);

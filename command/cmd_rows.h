@@ -27,4 +27,8 @@ command_fn cmd_touch, cmd_rename, cmd_renamenx, cmd_copy, cmd_move, cmd_swapdb, 
 command_fn cmd_hscan, cmd_hrandfield;
 command_fn cmd_dump, cmd_restore;
 
+command_fn cmd_monitor;
+command_fn cmd_slowlog_get, cmd_slowlog_len, cmd_slowlog_reset;
+command_fn cmd_latency_doctor, cmd_latency_graph, cmd_latency_histogram, cmd_latency_history, cmd_latency_latest, cmd_latency_reset;
+
 #endif

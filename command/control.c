@@ -29,3 +29,10 @@ control_reset_totals(struct control_sh *c)
     for (size_t m = offsetof(struct control_slot_sh, connections); m < sizeof(struct control_slot_sh); m += sizeof(uint64_t))
         atomic_store_explicit(word(&c->before, m), sum_all(c, m), memory_order_relaxed);
 }
+
+void
+control_clear_gauges(struct control_sh *c, unsigned slot)
+{
+    for (size_t m = 0; m < offsetof(struct control_slot_sh, connections); m += sizeof(uint64_t))
+        atomic_store_explicit(word(&c->slot[slot], m), 0, memory_order_relaxed);
+}

@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #include "command/config.h"
+#include "command/latency.h"
+#include "command/monitor.h"
+#include "command/slowlog.h"
+#include "command/stats.h"
 #include "shm/shm_layout.h"
 
 #define CONTROL_RUN_ID 40
@@ -18,9 +22,17 @@
 /* One process slot's numbers: relaxed stores of its owner, summed by readers. Gauges are zeroed at a takeover. */
 struct control_slot_sh {
     _Alignas(64) _Atomic uint64_t clients; /* gauge; gauges stand before connections, totals from there on */
+    _Atomic uint64_t monitors;             /* clients in MONITOR */
+    _Atomic uint64_t ops_a_second, in_a_second, out_a_second; /* commands and bytes, over the last 1.6 s */
+    _Atomic uint64_t input_max, output_max; /* largest buffers of a client in the last seconds */
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
+    _Atomic uint64_t refused;              /* connections, beyond maxclients */
+    _Atomic uint64_t evicted_clients;      /* closed for their memory */
+    _Atomic uint64_t errors;               /* error replies */
+    _Atomic uint64_t reads, writes, bytes_in, bytes_out; /* of sockets */
+    _Atomic uint64_t output_limits;        /* clients closed for their output buffer */
 };
 
 struct control_sh {
@@ -28,19 +40,40 @@ struct control_sh {
     int64_t started_ms;
     uint32_t port, workers;
     uint32_t descriptors; /* that a process may need beside its clients' */
+    uint64_t ns_per_tick; /* base/ticks.h */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
     _Atomic int64_t pause_until_ms;            /* C: CLIENT PAUSE, wall clock; 0: none */
     _Atomic uint32_t pause_all;                /* C: not only writes */
     _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */
+    _Atomic uint64_t stats_generation;         /* C: raised by each reset of commands' statistics */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
     struct control_slot_sh before; /* under CONFIG: the totals at the last CONFIG RESETSTAT, which readers subtract */
     struct config_page_sh config;
+    struct latency_sh latency;
+    struct slowlog_sh slowlog;
+    struct monitor_sh monitor;
+    struct stats_sh stats[]; /* one for each worker */
 };
+
+/* Bytes of the page with this many workers. */
+static inline size_t
+control_bytes(unsigned workers)
+{
+    return sizeof(struct control_sh) + workers * sizeof(struct stats_sh);
+}
+/* A worker slot's numbers of commands. */
+static inline struct stats_sh *
+control_stats(const struct control_sh *c, unsigned slot)
+{
+    return (struct stats_sh *)(uintptr_t)&c->stats[slot];
+}
 
 /* A member of control_slot_sh over all slots, by its offset; a total counts from the last CONFIG RESETSTAT on. */
 uint64_t control_sum(const struct control_sh *c, size_t member);
 #define CONTROL_SUM(control, member) control_sum((control), offsetof(struct control_slot_sh, member))
+/* A new owner of a slot begins with no clients. */
+void control_clear_gauges(struct control_sh *c, unsigned slot);
 /* Lets all totals begin at 0 again: nobody can write other processes' counters, so what they are now is kept. Needs CONFIG. */
 void control_reset_totals(struct control_sh *c);
 

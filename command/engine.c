@@ -40,4 +40,5 @@ engine_publish(struct engine *e)
     add(&s->hits, &e->exec.hits);
     add(&s->misses, &e->exec.misses);
     add(&s->expired, &e->exec.expired);
+    add(&s->errors, &e->exec.errors);
 }

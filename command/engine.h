@@ -21,8 +21,8 @@ struct engine_hooks {
     void (*close_session)(void *arg, uint64_t id);
     /* Asks the master for an orderly end: SHUTDOWN's flags. */
     void (*shutdown)(void *arg, unsigned flags);
-    /* Wakes the process of another slot to look at its wanted bits and mailbox. */
-    void (*wake)(void *arg, unsigned slot);
+    /* Wakes the process of another slot to look at what is wanted: bits of enum shm_proc_wanted. */
+    void (*wake)(void *arg, unsigned slot, uint32_t wanted);
 };
 
 struct engine {

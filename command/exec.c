@@ -15,8 +15,9 @@
 #include <strings.h>
 #include <time.h>
 
-#include "command/cmd_auth.h"
+#include "command/account.h"
 #include "command/cmd.h"
+#include "command/cmd_auth.h"
 #include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/control.h"
@@ -81,20 +82,6 @@ row_of(const struct command_row *row, int argc, const struct resp_arg *argv, str
     return row;
 }
 
-static bool
-refused(const struct engine *e, const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
-{
-    if (row->arity > 0 ? argc != row->arity : argc < -row->arity) {
-        resp_out_errorf(out, "ERR wrong number of arguments for '%s' command", row->name);
-        return true;
-    }
-    if (!(row->flags & CMD_NO_AUTH) && cmd_auth_is_missing(e, s)) {
-        resp_out_error(out, "NOAUTH Authentication required.");
-        return true;
-    }
-    return false;
-}
-
 /* Is the memory in use above maxmemory? Summed only when there is a limit. */
 static bool
 over_limit(const struct engine *e)
@@ -106,6 +93,23 @@ over_limit(const struct engine *e)
     for (unsigned i = 0; i < r->nshards; i++)
         used += *(volatile const uint64_t *)&r->shards[i].used_bytes;
     return used > limit;
+}
+
+/* Is the request refused before it runs? Then its error was replied. */
+static bool
+refused(const struct engine *e, const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
+{
+    if (row->arity > 0 ? argc != row->arity : argc < -row->arity)
+        resp_out_errorf(out, "ERR wrong number of arguments for '%s' command", row->name);
+    else if (!(row->flags & CMD_NO_AUTH) && cmd_auth_is_missing(e, s))
+        resp_out_error(out, "NOAUTH Authentication required.");
+    else if ((row->flags & CMD_DENYOOM) && over_limit(e))
+        resp_out_error(out, oom_text);
+    else if ((s->flags & SESSION_MONITOR) && (row->flags & (CMD_WRITE | CMD_READONLY)))
+        resp_out_error(out, "ERR Replica can't interact with the keyspace");
+    else
+        return false;
+    return true;
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
@@ -325,6 +329,7 @@ void
 exec_ahead_begin(struct engine *e)
 {
     e->exec.ahead_next = e->exec.ahead_count = 0;
+    account_batch(e);
 }
 
 void
@@ -335,6 +340,8 @@ exec_ahead_add(struct engine *e, const struct session *s, const struct resp_requ
         const struct resp_request *req = &reqs[i];
         struct exec_ahead *a = &x->ahead[x->ahead_count++];
         *a = (struct exec_ahead){.argv = req->argv, .row = command_find(req->argv[0].data, req->argv[0].len)};
+        if (a > x->ahead && a->row == a[-1].row)
+            a[-1].alike = account_is_cheap(x, a->row);
         if (!a->row || a->row->first != 1 || req->argc < 2)
             continue;
         uint64_t position = shm_table_position(e->region, req->argv[1].data, req->argv[1].len, e->cluster);
@@ -367,34 +374,48 @@ noted_ahead(struct exec_state *x, const struct resp_arg *argv)
 
 /* ---- a request ------------------------------------------------------------------------------------------------------ */
 
+static enum exec_result
+run(struct cmd *c, const struct exec_ahead *ahead)
+{
+    if (!find_keys(c, ahead ? ahead->key.position : 0)) {
+        resp_out_error(c->out, oom_text);
+        return EXEC_DONE;
+    }
+    if (c->nkeys == 0)
+        return run_free(c);
+    if (c->row->flags & CMD_WRITE)
+        return run_writing(c);
+    run_reading(c);
+    return EXEC_DONE;
+}
+
 enum exec_result
 exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
 {
     struct exec_state *x = &e->exec;
     const struct exec_ahead *ahead = noted_ahead(x, argv);
     const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
+    size_t mark = out->buf->len;
     row = row_of(row, argc, argv, s, out);
     s->last_command = row ? row->name : NULL;
-    if (!row || refused(e, s, row, argc, out))
-        return EXEC_DONE;
-    if ((row->flags & CMD_DENYOOM) && over_limit(e)) {
-        resp_out_error(out, oom_text);
+    if (!row || refused(e, s, row, argc, out)) {
+        account_refused(e, row, out, mark);
         return EXEC_DONE;
     }
     if (is_paused(e, row))
         return EXEC_AGAIN;
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
-    x->commands++;
-    if (!find_keys(&c, ahead ? ahead->key.position : 0)) {
-        resp_out_error(out, oom_text);
-        return EXEC_DONE;
+    account_begin(e, row);
+    enum exec_result result = run(&c, ahead);
+    if (buf_failed(out->buf))
+        return EXEC_CLOSE;
+    if (result == EXEC_AGAIN) {
+        account_rest(e); /* the wait is not the command's time */
+        return result;
     }
-    enum exec_result result = EXEC_DONE;
-    if (c.nkeys == 0)
-        result = run_free(&c);
-    else if (row->flags & CMD_WRITE)
-        result = run_writing(&c);
-    else
-        run_reading(&c);
-    return buf_failed(out->buf) ? EXEC_CLOSE : result;
+    x->commands++;
+    account_end(e, &c, mark, ahead && ahead->alike);
+    if (__builtin_expect(atomic_load_explicit(&e->control->monitor.watching, memory_order_relaxed) != 0, 0))
+        monitor_show(e, &c);
+    return result;
 }

@@ -5,6 +5,7 @@
 #ifndef KVSTASH_COMMAND_EXEC_STATE_H
 #define KVSTASH_COMMAND_EXEC_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/rand.h"
@@ -21,6 +22,7 @@ struct resp_arg;
 struct exec_ahead {
     const struct resp_arg *argv;
     const struct command_row *row; /* NULL: not looked up */
+    bool alike;                    /* the request behind it is of the same row, and the row is cheap */
     struct shm_ahead key;          /* of the first key, if the row has one in a fixed place; else position is 0 */
 };
 
@@ -34,7 +36,18 @@ struct exec_state {
     struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
     unsigned keys_cap;
     struct rand random;        /* for RANDOMKEY, HRANDFIELD and the like */
-    uint64_t ticks;            /* tick count when the last command ended; 0: none in this batch */
+    /* account.c's: the running group of calls, and what it reads once a batch */
+    uint64_t ticks;            /* tick count when the last group ended; 0: the next command takes it */
+    uint64_t ns_per_tick;
+    const struct command_row *group_row;
+    unsigned group_calls;
+    const struct command_row *cheap_asked;
+    bool cheap;
+    bool alone;                /* every command is a group of one */
+    bool histogram, latency;   /* latency-tracking, latency-monitor-threshold */
+    uint64_t slow_ns;          /* slowlog-log-slower-than; UINT64_MAX: no slow log */
+    uint64_t waits;            /* tx.waits at the last stamp */
+    uint64_t errors;           /* error replies not yet added to the statistics */
 };
 
 #endif

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ticks.h"
 #include "command/control.h"
 #include "master/children.h"
 #include "master/listen.h"
@@ -82,6 +83,7 @@ fill_control(void)
     c->port = (uint32_t)settings_number(&settings, PARAM_PORT);
     c->workers = heritage.workers;
     c->descriptors = own_descriptors();
+    c->ns_per_tick = ticks_measure();
     /* a region that is found again takes its parameters from the files and options of this start */
     config_copy(&c->config.live, &settings.values);
     atomic_store(&c->config.next_whole, 0);
@@ -131,7 +133,8 @@ open_region(int *lock_fd)
     struct region_wish w = {.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
         .bytes = (uint64_t)settings_number(&settings, PARAM_REGION_SIZE), .shards = (unsigned)settings_number(&settings, PARAM_SHARDS),
         .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .slots = heritage.workers + SPARE_SLOTS,
-        .shared_bytes = sizeof(struct control_sh), .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
+        .shared_bytes = control_bytes(heritage.workers),
+        .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
     if (!region_open_lock(w.dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
         refuse(e.text);
     /* every slot of ours waits for an owner; the rest is nobody's */

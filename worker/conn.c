@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command/clients.h"
+#include "worker/monitors.h"
 #include "worker/serve.h"
 
 #define READ_BYTES 32768u              /* room for one read */
@@ -113,6 +114,7 @@ conn_close(struct conn *c)
     clients_remove(&w->engine, &c->session);
     close(c->session.fd);
     serve_forget(c);
+    monitors_forget(c);
     if (w->sweep == c)
         w->sweep = c->next;
     if (c->prev)

@@ -29,6 +29,8 @@ struct conn {
     struct conn_list *list;     /* the list it is on: worker->ready, answered; NULL: none */
     struct conn *list_next, *list_prev;
     unsigned turns;             /* batches run since it became ready, with the one to come */
+    struct conn *next_monitor;  /* monitors.c's */
+    bool monitors;              /* it is in the worker's list of monitors */
     ev_tstamp opened;           /* loop time of its beginning */
     ev_tstamp active;           /* loop time of its last bytes in or out */
 };

@@ -10,9 +10,11 @@
 
 #include <stdlib.h>
 
+#include "command/account.h"
 #include "command/cmd_auth.h"
 #include "command/clients.h"
 #include "command/exec.h"
+#include "worker/monitors.h"
 
 #define WRITE_EARLY (1u << 20) /* replies pending before the rest of a batch's are made */
 #define RETRY_S 0.001          /* parked commands are tried again this often */
@@ -170,12 +172,19 @@ run(struct conn *c, const struct resp_request *request, int first, int end)
         }
         if (s->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT))
             drop_reply(c, mark);
+        if (s->flags & SESSION_MONITOR) {
+            monitors_add(c);
+            monitors_fill(c);
+        }
         if (s->flags & SESSION_CLOSE_AFTER_REPLY) {
             c->closing = true;
             break;
         }
-        if (buf_pending(&c->out) > WRITE_EARLY && !conn_flush(c))
-            return RAN_CLOSED;
+        if (buf_pending(&c->out) > WRITE_EARLY) {
+            account_rest(e);
+            if (!conn_flush(c))
+                return RAN_CLOSED;
+        }
     }
     if (c->parked)
         unpark(c);
@@ -228,8 +237,10 @@ finish_part(struct worker *w, const struct part *p)
     } else if (c->turns < SERVE_TURNS_MAX) {
         c->turns++;
         link_first(&w->ready, c); /* its replies leave together */
-    } else if (conn_flush(c)) {
-        serve_ready(c);
+    } else {
+        account_rest(&w->engine);
+        if (conn_flush(c))
+            serve_ready(c);
     }
 }
 
@@ -275,6 +286,7 @@ on_retry(struct ev_loop *loop, ev_timer *t, int events)
     while (c) {
         struct conn *next = c->next_parked;
         retry(c);
+        account_rest(&w->engine);
         c = next;
     }
     if (!w->parked)

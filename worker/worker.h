@@ -20,6 +20,7 @@ struct worker {
     struct ev_loop *loop;
     struct engine engine;
     struct conn *conns;        /* all connections, newest first */
+    struct conn *monitors;     /* those that show commands (monitors.h) */
     struct conn *parked;       /* those whose next command waits for memory, newest first */
     struct conn_list ready;    /* those with input to run, in the order of its arrival (serve.h) */
     struct conn_list answered; /* those whose replies are to leave at the end of this turn */

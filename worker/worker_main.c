@@ -19,6 +19,7 @@
 #include "shm/shm_proc.h"
 #include "worker/accept.h"
 #include "worker/conn.h"
+#include "worker/monitors.h"
 #include "worker/serve.h"
 
 #define CRON_S 0.1
@@ -35,6 +36,7 @@ on_before_wait(struct ev_loop *loop, ev_prepare *p, int events)
     (void)p;
     (void)events;
     serve_turn(w);
+    monitors_before_sleep(w);
     engine_publish(&w->engine);
     shm_epoch_leave(w->engine.region, w->engine.slot);
 }
@@ -47,6 +49,7 @@ on_after_wait(struct ev_loop *loop, ev_check *c, int events)
     (void)c;
     (void)events;
     shm_epoch_enter(w->engine.region, w->engine.slot);
+    monitors_after_sleep(w);
     w->engine.exec.clock = (uint16_t)((int64_t)ev_now(loop) / CLOCK_GRAIN_S);
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
 }
@@ -124,12 +127,12 @@ close_killed(struct worker *w)
     }
 }
 
-/* Asked by a command to wake another worker for kill marks. */
+/* Asked by a command to have another worker look at something. */
 static void
-wake_for_kills(void *arg, unsigned slot)
+wake_other(void *arg, unsigned slot, uint32_t wanted)
 {
     struct worker *w = arg;
-    process_want(w->heritage, slot, SHM_PROC_WANTED_KILLS);
+    process_want(w->heritage, slot, wanted);
 }
 
 static void
@@ -186,8 +189,9 @@ worker_main(const struct heritage *h, unsigned slot)
     w.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w.loop || !engine_open(&w.engine, h->region, slot))
         _exit(1);
-    atomic_store(&w.engine.control->slot[slot].clients, 0);
-    w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_for_kills};
+    control_clear_gauges(w.engine.control, slot);
+    monitor_inherit(&w.engine);
+    w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_other};
     start_watchers(&w);
     process_up(h, slot);
     ev_run(w.loop, 0);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ticks.h"
 #include "command/control.h"
 #include "command/exec.h"
 #include "types/type_value.h"
@@ -124,7 +125,7 @@ main(int argc, char **argv)
     struct shm_error e;
     snprintf(path, sizeof path, "/dev/shm/kvstash-bench-%d", (int)getpid());
     struct shm_region_options o = {.path = path, .bytes = 2ull << 30, .shards = 64, .databases = 16, .slots = 4,
-        .shared_bytes = sizeof(struct control_sh), .hugepages = SHM_HUGEPAGES_AUTO};
+        .shared_bytes = control_bytes(1), .hugepages = SHM_HUGEPAGES_AUTO};
     if (!shm_region_create(&region, &o, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
@@ -134,6 +135,8 @@ main(int argc, char **argv)
     shm_region_commit(&region, 16);
     if (!engine_open(&engine, &region, 0))
         return 1;
+    engine.control->ns_per_tick = ticks_measure();
+    engine.control->workers = 1;
     struct session s = {.id = 1, .resp = 2, .flags = SESSION_AUTHENTICATED};
     config_defaults(&engine.control->config.live);
     for (enum kind k = GET; k <= HSET; k++) {

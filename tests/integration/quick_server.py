@@ -22,6 +22,9 @@ SAME = [  # requests whose replies are Redis's, byte for byte, in this order on 
     ("DEBUG", "nonesuch"), ("DEBUG",),
 ] + [("DEBUG", "PROTOCOL", kind) for kind in ("string", "integer", "double", "null", "array", "set", "map", "attrib", "verbatim", "true",
                                               "false", "bignum", "none")] + [
+    ("SLOWLOG", "GET", "-2"), ("SLOWLOG", "GET", "x"), ("SLOWLOG", "GET", "1", "2"), ("SLOWLOG", "RESET"), ("SLOWLOG", "LEN"),
+    ("SLOWLOG", "GET"), ("LATENCY", "RESET"), ("LATENCY", "LATEST"), ("LATENCY", "HISTORY", "command"), ("LATENCY", "GRAPH", "command"),
+    ("LATENCY", "RESET", "none"), ("LATENCY", "HISTOGRAM", "nonesuch"), ("LATENCY", "HISTORY"),
     ("RESET", "x"), ("CLIENT", "SETNAME", "me"), ("SELECT", "2"), ("RESET",), ("CLIENT", "GETNAME"), ("DEBUG", "PROTOCOL", "push"),
 ]
 
@@ -48,10 +51,78 @@ def raw(c):
     return b"|" + c.read_raw()[1:]
 
 
+def monitored(server, connections):
+    """What a monitor sees of requests on these connections, with what differs between servers cut out."""
+    requests = [("PING",), ("SELECT", "3"), ("SET", b"a\x00\n", b"\"\\\a\xff"), ("GET", "x" * 100), ("CONFIG", "GET", "port"),
+                ("CLIENT", "ID"), ("NOSUCH",), ("GET",), ("HELLO", "2", "AUTH", "default", "secret"), ("SELECT", "0")]
+    with server.connect() as m:
+        assert m.command("MONITOR") == "OK"
+        for request in requests:
+            for c in connections:
+                c.command(*request)
+        seen = []
+        while len(seen) < 7 * len(connections):
+            seen.append(m.read().split(" ", 1)[1])
+        m.send("PING")
+        assert m.read() == "PONG" and m.read().endswith('"PING"')
+        m.send("MONITOR")  # says nothing
+        assert m.command("GET", "a").text == "ERR Replica can't interact with the keyspace"
+        assert m.command("RESET") == "RESET"
+        connections[0].command("PING")
+        assert m.command("ECHO", "x") == b"x"
+    return [line.split(" ", 1)[0] + line.split("]", 1)[1] for line in seen]
+
+
+def monitor_shows_all_workers(ours, redis):
+    """All workers' commands in the order in which they ran, in Redis's form."""
+    connections = ours.connect_all()
+    with redis.connect() as a, redis.connect() as b:
+        want = monitored(redis, [a, b])
+    assert monitored(ours, connections) == want
+    for c in connections:
+        c.close()
+
+
+def slow_commands_of_all_workers(ours):
+    connections = ours.connect_all()
+    first = connections[0]
+    assert first.command("CONFIG", "SET", "slowlog-log-slower-than", "5000") == "OK"
+    first.command("SLOWLOG", "RESET")
+    for c in connections:
+        c.command("CLIENT", "SETNAME", "w%d" % ours.worker_of(c))
+        c.pipeline([("PING",), ("DEBUG", "SLEEP", "0.01"), ("PING",)])
+    entries = first.command("SLOWLOG", "GET", "-1")
+    assert [e[3] for e in entries] == [[b"DEBUG", b"SLEEP", b"0.01"]] * 2, entries
+    assert [e[5] for e in entries] == [b"w1", b"w0"] and entries[0][0] == entries[1][0] + 1, entries
+    assert all(10000 <= e[2] < 1000000 for e in entries), entries
+    assert first.command("CONFIG", "SET", "slowlog-log-slower-than", "0") == "OK"
+    first.command("SLOWLOG", "RESET")
+    first.pipeline([("MSET", *range(34)), ("SET", "k", "v" * 130), ("SET", "k", "v"), ("SET", "k", "w"),
+                    ("CONFIG", "SET", "slowlog-max-len", "4")])
+    args = [e[3] for e in first.command("SLOWLOG", "GET")]
+    assert args == [[b"CONFIG", b"SET", b"slowlog-max-len", b"4"], [b"SET", b"k", b"w"], [b"SET", b"k", b"v"],
+                    [b"SET", b"k", b"v" * 128 + b"... (2 more bytes)"]], args
+    first.command("CONFIG", "SET", "slowlog-max-len", "128", "slowlog-log-slower-than", "10000")
+    assert first.command("CONFIG", "SET", "latency-monitor-threshold", "5") == "OK"
+    for c in connections:
+        c.command("DEBUG", "SLEEP", "0.01")
+    event, _, last, most = first.command("LATENCY", "LATEST")[0]
+    assert event == b"command" and 10 <= last <= most < 1000
+    assert first.command("LATENCY", "HISTORY", "command")[-1][1] >= 10
+    assert first.command("LATENCY", "RESET") == 1
+    first.command("CONFIG", "SET", "latency-monitor-threshold", "0")
+    histogram = first.command("LATENCY", "HISTOGRAM", "debug")
+    assert histogram[0] == b"debug" and histogram[1][0] == b"calls" and histogram[1][1] >= 4, histogram
+    for c in connections:
+        c.close()
+
+
 def main():
     with harness.Kvstash(workers=2) as ours, harness.Redis() as redis:
         for version in (2, 3):
             compare(ours, redis, version)
+        monitor_shows_all_workers(ours, redis)
+        slow_commands_of_all_workers(ours)
 
 
 harness.run(main)
