@@ -9,7 +9,8 @@ letter says what it mostly holds, so that commands mostly find what they want.
 A share of the commands is spoiled afterwards: arguments dropped, added, exchanged, replaced by junk, foreign options put
 anywhere, letters' case turned.
 
-A command that sets a relative time is followed by one that sets an absolute one or none: so no state depends on the clock.
+A command that sets a relative time is followed by one that sets an absolute one or none, and one that may have set a past
+time by DEL: so no state depends on the clock.
 """
 import itertools
 
@@ -34,6 +35,7 @@ SPOILED = 0.14
 FAR_S = [4102444800, 4102444801, 4133980800, 5000000000, 9999999999]  # years 2100 to 2286
 SOON_MS = 1000000
 MANY_BYTES = 1 << 20
+MANY_FIELDS = 2000
 TIMED = {"set", "getex", "setex", "psetex", "expire", "pexpire", "expireat", "pexpireat", "restore"}  # have times among their arguments
 
 STRING_KEYS = [b"k0", b"k1", b"k2", b"k3", b"k4", b"n0", b"n1", b"n2", b"", b"k\x00\xff\r\nb", b"k" * 300, b"{t}k1", b"{t}k2", b"k~"]
@@ -80,6 +82,7 @@ class Pools:
         self.last_key = b""
         self.many = False  # fields in hundreds, so that hashes cross 512
         self.relative = False  # was a relative time among the arguments?
+        self.past = False      # was a time that has passed?
         self.dumps = [b"", b"\x00\xc0\x01\n\x00foobar\x00\x00\x00"]  # what DUMP answered, fed by the driver
 
     def _texts(self):
@@ -171,12 +174,14 @@ class Pools:
 
     def time_s(self):
         r = self.rng.random()
+        self.past = r >= 0.85
         return b"%d" % self.pick(FAR_S) if r < 0.85 else self.pick([b"0", b"1", b"-1", b"1000000000", b"9223372036854775807", b"9223372036854775"] + NOT_INTS)
 
     def time_ms(self):
         r = self.rng.random()
         if r < 0.85:
             return b"%d" % (self.pick(FAR_S) * 1000 + int(self.rng.random() * 3))
+        self.past = True
         return self.pick([b"0", b"1", b"-1", b"1000000000000", b"9223372036854775807", b"-9223372036854775808"] + NOT_INTS)
 
     def offset(self):
@@ -430,7 +435,7 @@ class Grammar:
         rng = pools.rng
         while True:
             command = rng.choices(commands, cum_weights=total)[0]
-            pools.relative = False
+            pools.relative = pools.past = False
             argv = command.make(pools)
             if rng.random() < SPOILED:
                 argv = self._spoil(pools, command, argv)
@@ -451,6 +456,9 @@ class Grammar:
         if p.relative:
             for k in dict.fromkeys(argv[1:2] + [a for a in argv[2:] if a in p.key_set]):
                 yield None, ([b"PERSIST", k] if p.rng.random() < 0.5 else [b"PEXPIREAT", k, b"%d" % (p.pick(FAR_S) * 1000)])
+        if p.past and command.name in TIMED:  # SET with a past time leaves a key that counts until it is looked at or swept
+            yield None, [b"EXISTS", key]
+            yield None, [b"DEL", key]
         if p.rng.random() < 0.002:
             yield None, self._junk_command(p)
 
@@ -483,7 +491,7 @@ class Grammar:
                 argv.insert(at, argv[at])
             elif at < len(argv):
                 argv[at] = p.key() if p.rng.random() < 0.5 else p.integer()
-        p.relative = True  # a number may have become a time
+        p.relative = p.past = True  # a number may have become a time
         return argv
 
     @staticmethod
@@ -499,13 +507,17 @@ class Grammar:
 
     @staticmethod
     def _tame(command, argv):
-        """Numbers that would make both servers fill hundreds of megabytes become larger: refused. Relative times that would
-        end while the test runs become longer."""
+        """Numbers that would make both servers fill hundreds of megabytes (or all memory) become larger, to be refused, or smaller.
+        Relative times that would end while the test runs become longer."""
         if command.name in ("setrange", "setbit", "bitfield"):
             for i, a in enumerate(argv[2:], 2):
                 digits = a.lstrip(b"#")
                 if len(a) < 12 and digits.isdigit() and MANY_BYTES < int(digits) < 4294967296:
                     argv[i] = b"4294967296"
+        elif command.name == "hrandfield":
+            for i, a in enumerate(argv[2:], 2):
+                if a[:1] == b"-" and a[1:].isdigit() and MANY_FIELDS < int(a[1:]) < 9223372036854775808:
+                    argv[i] = b"-%d" % MANY_FIELDS
         elif command.name in TIMED:
             for i, a in enumerate(argv[2:], 2):
                 if len(a) < 7 and a.isdigit() and 0 < int(a) < SOON_MS and (command.name not in ("set", "getex") or argv[i - 1].upper() in (b"EX", b"PX")):
