@@ -37,6 +37,7 @@ enum command_flag {
     CMD_NO_MULTI = 1 << 16,
     CMD_MOVABLE_KEYS = 1 << 17, /* keys are found through the specifications, not through first, last, step */
     CMD_ALLOW_BUSY = 1 << 18,
+    CMD_NO_TOUCH = 1 << 30, /* own, not shown: a look-up without locks leaves the access clock as it is */
     CMD_COPY_OK = 1 << 31, /* own, not shown: may run on a private copy of its only key's entry, without locks */
 };
 

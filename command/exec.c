@@ -221,8 +221,9 @@ copy_out(struct cmd *c)
     struct engine *e = c->engine;
     const struct resp_arg *key = &c->argv[c->keys[0].arg];
     struct shm_tree t = shm_tree_of_db(e->region, c->keys[0].shard, c->db);
-    enum shm_read_result got =
-        shm_read_entry(&t, c->keys[0].position, key->data, key->len, e->read_block, sizeof e->read_block, e->exec.clock);
+    bool touch = !(c->row->flags & CMD_NO_TOUCH) && !(c->session->flags & SESSION_NO_TOUCH);
+    enum shm_read_result got = shm_read_entry(&t, c->keys[0].position, key->data, key->len, e->read_block, sizeof e->read_block,
+        touch ? e->exec.clock : SHM_READ_NO_TOUCH);
     if (got == SHM_READ_RETRY || atomic_load_explicit(&e->region->shards[c->keys[0].shard].state, memory_order_relaxed) == SHM_SHARD_OFF)
         return false;
     const struct shm_entry_sh *entry = (const struct shm_entry_sh *)(const void *)e->read_block;

@@ -62,7 +62,7 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
 }
 
 static enum shm_read_result
-attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t klen, void *out, size_t room, uint16_t clock_now)
+attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t klen, void *out, size_t room, int clock_now)
 {
     uint64_t word;
     if (!find_segment(a, position, &word))
@@ -84,8 +84,8 @@ attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t
             const struct shm_entry_sh *e = out;
             if (shm_entry_klen(e) != klen || memcmp(shm_entry_key(e), key, klen) != 0)
                 continue;
-            if (atomic_load_explicit(&b->clock[i], memory_order_relaxed) != clock_now)
-                atomic_store_explicit(&b->clock[i], clock_now, memory_order_relaxed);
+            if (clock_now >= 0 && atomic_load_explicit(&b->clock[i], memory_order_relaxed) != clock_now)
+                atomic_store_explicit(&b->clock[i], (uint16_t)clock_now, memory_order_relaxed);
             return SHM_READ_COPIED;
         }
     }
@@ -93,7 +93,7 @@ attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t
 }
 
 enum shm_read_result
-shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, void *out, size_t room, uint16_t clock_now)
+shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, void *out, size_t room, int clock_now)
 {
     struct attempt a = {.tree = t, .seq = &t->region->shards[t->shard].seq};
     for (int i = 0; i < TRIES; i++) {

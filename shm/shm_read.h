@@ -18,8 +18,10 @@ enum shm_read_result {
     SHM_READ_RETRY,    /* busy, or larger than the room: take the lock */
 };
 
-/* Copies the entry block of a key of (shard, db) into out (room bytes, 8-byte aligned). The expiry is not judged. */
+/* Copies the entry block of a key of (shard, db) into out (room bytes, 8-byte aligned). The expiry is not judged.
+ * clock_now becomes the key's access clock; SHM_READ_NO_TOUCH leaves it. */
+#define SHM_READ_NO_TOUCH (-1)
 enum shm_read_result shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, void *out,
-    size_t room, uint16_t clock_now);
+    size_t room, int clock_now);
 
 #endif
