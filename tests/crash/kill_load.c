@@ -38,7 +38,8 @@ enum conn_state { IDENTIFY, RESOLVE, LOAD };
 struct conn {
     int fd;
     enum conn_state state;
-    unsigned worker, deaths;        /* its worker, and how often that slot had died when it asked */
+    unsigned worker;                /* its worker */
+    uint64_t opened;                /* deaths so far when it was opened */
     struct model model;             /* before the batch in flight */
     struct model_op op[BATCH_MAX];
     unsigned ops;                   /* in the batch in flight */
@@ -62,7 +63,9 @@ struct run {
     uint64_t random;
     int epoll;
     struct conn conn[CONNS_MAX];
-    unsigned slot_deaths[WORKERS_MAX];
+    uint64_t died;                  /* deaths so far */
+    uint64_t slot_died[WORKERS_MAX]; /* number of the slot's last death */
+    unsigned dying;                 /* slot whose owner is to die, until another serves; WORKERS_MAX: none */
     struct death now;               /* the last death; at_ns 0: window closed */
     int64_t calm_from_ns, calm_longest_ns;
     int64_t *waits, *calms, *serves;
@@ -145,6 +148,7 @@ static void
 open_conn(struct run *r, struct conn *c)
 {
     c->fd = dial(r->port);
+    c->opened = r->died;
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_ADD, c->fd, &e);
@@ -155,19 +159,6 @@ open_conn(struct run *r, struct conn *c)
 
 /* ---- batches ----------------------------------------------------------------------------------------------------------------- */
 
-static const enum model_kind mix[] = {MODEL_SET, MODEL_SET, MODEL_SETEX, MODEL_DEL, MODEL_GETDEL, MODEL_GET, MODEL_GET, MODEL_INCR,
-    MODEL_INCR, MODEL_DECRBY, MODEL_HSET, MODEL_HSET, MODEL_HDEL, MODEL_HGET, MODEL_BIG_GROW, MODEL_BIG_GROW, MODEL_BIG_GROW,
-    MODEL_APPEND, MODEL_APPEND, MODEL_MSET, MODEL_MSET, MODEL_MGET, MODEL_EXPIRE, MODEL_SHARED_INCR, MODEL_GETEX};
-
-static struct model_op
-choose(struct run *r)
-{
-    struct model_op op = {.kind = mix[random_below(r, sizeof mix / sizeof mix[0])], .which = (unsigned)random_below(r, 1000)};
-    if (random_below(r, 400) == 0)
-        op.kind = random_below(r, 2) ? MODEL_BIG_DROP : MODEL_APPEND_DROP;
-    return op;
-}
-
 static void
 start_batch(struct run *r, struct conn *c)
 {
@@ -177,7 +168,7 @@ start_batch(struct run *r, struct conn *c)
     buf_clear(&c->request, SIZE_MAX);
     buf_clear(&c->expected, SIZE_MAX);
     for (unsigned i = 0; i < c->ops; i++) {
-        c->op[i] = choose(r);
+        c->op[i] = model_choose(random_below(r, UINT64_MAX));
         model_request(&m, c->op[i], &c->request);
         model_apply(&m, c->op[i], &c->expected);
         c->op_end[i] = c->expected.len;
@@ -241,14 +232,14 @@ check_batch(struct conn *c)
         size_t from = i ? c->op_end[i - 1] : 0, need = c->op_end[i] - from, have = c->in.len - c->checked;
         if (have == 0)
             return false;
-        if (c->op[i].kind == MODEL_SHARED_INCR) {
+        if (model_is_shared(c->op[i])) {
             if (!take_integer(c))
                 return false;
             c->shared_acked[c->op[i].which % MODEL_SHARED]++;
         } else {
             size_t n = have < need ? have : need;
             if (memcmp(c->in.data + c->checked, c->expected.data + from, n) != 0)
-                fail("client %u: op %d of the batch, kind %d: got %.80s, expected %.80s", c->model.client, i, c->op[i].kind,
+                fail("client %u: op %u of the batch, %s: got %.80s, expected %.80s", c->model.client, i, model_name(c->op[i]),
                     c->in.data + c->checked, c->expected.data + from);
             if (have < need)
                 return false;
@@ -291,11 +282,11 @@ resolve(const struct conn *c)
 static void
 lost(struct run *r, struct conn *c)
 {
-    if (c->state != IDENTIFY && c->deaths == r->slot_deaths[c->worker])
+    if (c->state != IDENTIFY && r->slot_died[c->worker] <= c->opened && c->worker != r->dying)
         fail("client %u: disconnected from worker %u, which was not killed", c->model.client, c->worker);
     if (c->state == LOAD) {
         for (unsigned i = c->answered; i < c->ops; i++)
-            if (c->op[i].kind == MODEL_SHARED_INCR)
+            if (model_is_shared(c->op[i]))
                 c->shared_unknown[c->op[i].which % MODEL_SHARED]++;
     }
     r->reconnects++;
@@ -310,7 +301,6 @@ identified(struct run *r, struct conn *c)
     c->worker = w ? (unsigned)atoi(w + 7) : WORKERS_MAX;
     if (c->worker >= WORKERS_MAX)
         fail("CLIENT INFO tells no worker: %.200s", c->in.data);
-    c->deaths = r->slot_deaths[c->worker];
     ask_for_dump(r, c);
 }
 
@@ -431,11 +421,10 @@ arm(struct run *r, unsigned slot, uint64_t n)
             char number[24];
             snprintf(number, sizeof number, "%lu", (unsigned long)n);
             snprintf(request, sizeof request, "*3\r\n$5\r\nDEBUG\r\n$11\r\nCRASH-POINT\r\n$%zu\r\n%s\r\n", strlen(number), number);
-            r->slot_deaths[slot] += n > 0;
+            if (n > 0)
+                r->slot_died[slot] = ++r->died;
             bool ok = ask_once(fd, request, reply, sizeof reply, "\r\n") && reply[0] == '+';
             close(fd);
-            if (!ok)
-                r->slot_deaths[slot] -= n > 0;
             return ok;
         }
         close(fd);
@@ -456,10 +445,11 @@ one_death(struct run *r, int *control, unsigned workers, bool crash_points, unsi
     load_until(r, r->calm_from_ns + WINDOW_NS);
     r->calms[r->ncalms++] = r->calm_longest_ns;
     r->calm_from_ns = 0;
+    r->dying = slot;
     bool armed = crash_points && number % 2 == 1 && arm(r, slot, 1 + random_below(r, 4000));
     int64_t at = now_ns();
     if (!armed) {
-        r->slot_deaths[slot]++;
+        r->slot_died[slot] = ++r->died;
         kill(pid, signals[random_below(r, 3)]);
         r->now = (struct death){.at_ns = at, .slot = slot};
     }
@@ -476,6 +466,7 @@ one_death(struct run *r, int *control, unsigned workers, bool crash_points, unsi
         if (now_ns() - at > SERVE_LIMIT_NS)
             fail("worker %u: nobody serves its slot %lld ms after a death", slot, SERVE_LIMIT_NS / 1000000);
     }
+    r->dying = WORKERS_MAX;
     if (!armed && r->now.at_ns)
         r->serves[r->nserves++] = now_ns() - at;
     if (r->now.at_ns) {
@@ -571,6 +562,7 @@ main(int argc, char **argv)
     if (argc < 3 || deaths == 0)
         fail("usage: kill_load PORT DEATHS [CONNECTIONS [SEED]]");
     r.port = (unsigned)atoi(argv[1]);
+    r.dying = WORKERS_MAX;
     r.connections = argc > 3 ? (unsigned)atoi(argv[3]) : 16;
     r.random = argc > 4 ? strtoull(argv[4], NULL, 10) : 88172645463325252ull;
     if (r.connections < 1 || r.connections > CONNS_MAX)

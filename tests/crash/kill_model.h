@@ -2,7 +2,7 @@
  *
  * The model is exact: a request's reply is known byte for byte before it is sent. After a lost connection the server's
  * state must be the model's after some prefix of the requests in flight; a dump (a fixed series of reading requests)
- * tells which.
+ * tells which. The requests are a table: one row says how often, what is sent, and what it does.
  */
 #ifndef KVSTASH_TESTS_KILL_MODEL_H
 #define KVSTASH_TESTS_KILL_MODEL_H
@@ -16,6 +16,8 @@
 #define MODEL_COUNTERS 2
 #define MODEL_FIELDS 12
 #define MODEL_SHARED 4 /* counters that all clients increase */
+#define MODEL_BITS 60
+#define MODEL_PIECES 40
 
 struct model {
     unsigned client;
@@ -24,26 +26,33 @@ struct model {
     int64_t counter[MODEL_COUNTERS];
     bool counted[MODEL_COUNTERS];     /* the counter's key exists */
     uint64_t field[MODEL_FIELDS];     /* of a small hash */
+    int64_t tally;                    /* a number in a field; its hash exists from the first change on */
+    bool tallied;
+    uint64_t halves;                  /* of a float that grows by halves; 0: absent */
     uint64_t big;                     /* fields of a hash that grows */
     uint64_t appended;                /* bytes of a string that grows */
     uint64_t pair;                    /* the value of two keys that are always set together */
-};
-
-enum model_kind {
-    MODEL_SET, MODEL_SETEX, MODEL_DEL, MODEL_GETDEL, MODEL_GET, MODEL_INCR, MODEL_DECRBY, MODEL_HSET, MODEL_HDEL, MODEL_HGET,
-    MODEL_BIG_GROW, MODEL_BIG_DROP, MODEL_APPEND, MODEL_APPEND_DROP, MODEL_MSET, MODEL_MGET, MODEL_EXPIRE, MODEL_SHARED_INCR,
-    MODEL_GETEX, MODEL_KINDS,
+    uint64_t trio;                    /* of three that are set only if all are absent */
+    uint64_t bits;                    /* of a long, sparse bitmap */
+    bool bitmap;                      /* it exists */
+    char piece[MODEL_PIECES];         /* of a long string that is overwritten in parts; 0: zeros */
+    unsigned pieces;                  /* its length in pieces */
 };
 
 struct model_op {
-    enum model_kind kind;
+    unsigned row;
     unsigned which;
 };
 
+/* An op by chance: `random` is any number. */
+struct model_op model_choose(uint64_t random);
 /* The request of op in the model's present state. */
 void model_request(const struct model *m, struct model_op op, struct buf *out);
-/* Applies op; its reply's bytes are appended to reply, nothing for MODEL_SHARED_INCR (an integer). */
+/* Applies op; its reply's bytes are appended to reply, nothing for a shared counter's (an integer). */
 void model_apply(struct model *m, struct model_op op, struct buf *reply);
+/* Does op increase a shared counter? Which one is op.which % MODEL_SHARED. */
+bool model_is_shared(struct model_op op);
+const char *model_name(struct model_op op);
 /* The dump's requests, and the replies that the model's state gives. */
 void model_dump_request(const struct model *m, struct buf *out);
 void model_dump_reply(const struct model *m, struct buf *reply);
