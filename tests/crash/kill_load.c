@@ -1,11 +1,12 @@
 /* kill_load.c - workers are killed under load, and the whole history is checked.
  *
- *     kill_load PORT DEATHS [CONNECTIONS [SEED]]
+ *     kill_load PORT DEATHS [CONNECTIONS [SEED [PAUSE_US]]]
  *
  * Connections send batches of writes and reads and check every reply byte for byte against an exact model; one whose
  * worker dies connects again and finds which prefix of its batch was done. Meanwhile workers are ended one by one, in
  * turn by SIGKILL, SIGSEGV, SIGABRT, and, where the server is a build with crash points, at a random store of the write
- * path (DEBUG CRASH-POINT). Counted: disconnects of connections whose worker was not killed (must be none), the longest
+ * path (DEBUG CRASH-POINT). With PAUSE_US a connection waits so long between batches, so that the machine is not full and
+ * waits tell about the server. Counted: disconnects of connections whose worker was not killed (must be none), the longest
  * wait of others after each death, beside the longest wait of as long a time without a death, and how long until a new worker serves.
  *
  * Ends with a summary line and status 0, or says what was wrong and ends with 1. All bounds are in the arguments.
@@ -33,7 +34,7 @@
 #define WINDOW_NS 50000000LL /* after a death: in it the others' waits are counted */
 #define SERVE_LIMIT_NS 5000000000LL
 
-enum conn_state { IDENTIFY, RESOLVE, LOAD };
+enum conn_state { IDENTIFY, RESOLVE, LOAD, PAUSE };
 
 struct conn {
     int fd;
@@ -49,6 +50,7 @@ struct conn {
     unsigned answered;              /* whole replies received */
     size_t checked;                 /* bytes of `in` compared so far */
     int64_t sent_ns;
+    int64_t due_ns;                 /* PAUSE: when the next batch begins */
     uint64_t shared_acked[MODEL_SHARED], shared_unknown[MODEL_SHARED];
 };
 
@@ -60,6 +62,7 @@ struct death {
 
 struct run {
     unsigned port, connections;
+    int64_t pause_ns;
     uint64_t random;
     int epoll;
     struct conn conn[CONNS_MAX];
@@ -193,7 +196,7 @@ adopt(struct conn *c, unsigned n)
     for (unsigned i = 0; i < n; i++)
         model_apply(&c->model, c->op[i], &ignored);
     buf_destroy(&ignored);
-    c->ops = 0;
+    c->ops = c->answered = 0;
 }
 
 /* ---- checking replies -------------------------------------------------------------------------------------------------------- */
@@ -304,6 +307,27 @@ identified(struct run *r, struct conn *c)
     ask_for_dump(r, c);
 }
 
+/* After a batch. */
+static void
+rest(struct run *r, struct conn *c)
+{
+    if (r->pause_ns == 0) {
+        start_batch(r, c);
+        return;
+    }
+    c->state = PAUSE;
+    c->due_ns = now_ns() + r->pause_ns;
+}
+
+static void
+start_due(struct run *r)
+{
+    int64_t now = now_ns();
+    for (unsigned i = 0; i < r->connections; i++)
+        if (r->conn[i].state == PAUSE && r->conn[i].due_ns <= now)
+            start_batch(r, &r->conn[i]);
+}
+
 static void
 on_bytes(struct run *r, struct conn *c)
 {
@@ -332,7 +356,10 @@ on_bytes(struct run *r, struct conn *c)
         r->operations += c->ops;
         r->batches++;
         adopt(c, c->ops);
-        start_batch(r, c);
+        rest(r, c);
+        break;
+    case PAUSE:
+        fail("client %u: bytes without a request", c->model.client);
     }
 }
 
@@ -362,9 +389,11 @@ load_until(struct run *r, int64_t until)
 {
     struct epoll_event ev[64];
     for (int64_t now = now_ns(); now < until; now = now_ns()) {
-        int n = epoll_wait(r->epoll, ev, 64, (int)((until - now) / 1000000) + 1);
+        int n = epoll_wait(r->epoll, ev, 64, r->pause_ns ? 1 : (int)((until - now) / 1000000) + 1);
         for (int i = 0; i < n; i++)
             on_ready(r, ev[i].data.ptr, ev[i].events);
+        if (r->pause_ns)
+            start_due(r);
     }
 }
 
@@ -529,13 +558,13 @@ finish(struct run *r, int control)
     for (unsigned i = 0; i < r->connections; i++) {
         struct conn *c = &r->conn[i];
         uint64_t before = r->batches;
-        while (c->state != LOAD || r->batches == before)
+        while (c->state < LOAD || r->batches == before)
             load_until(r, now_ns() + 1000000);
     }
     for (unsigned i = 0; i < r->connections; i++) {
         struct conn *c = &r->conn[i];
         fcntl(c->fd, F_SETFL, 0);
-        while (!check_batch(c)) { /* the rest of the batch in flight, blocking */
+        while (c->state == LOAD && !check_batch(c)) { /* the rest of the batch in flight, blocking */
             push(r, c);
             buf_reserve(&c->in, 65536);
             ssize_t n = read(c->fd, c->in.data + c->in.len, c->in.cap - c->in.len - 1);
@@ -560,10 +589,11 @@ main(int argc, char **argv)
     unsigned deaths = argc > 2 ? (unsigned)atoi(argv[2]) : 0, workers = 0;
     bool up;
     if (argc < 3 || deaths == 0)
-        fail("usage: kill_load PORT DEATHS [CONNECTIONS [SEED]]");
+        fail("usage: kill_load PORT DEATHS [CONNECTIONS [SEED [PAUSE_US]]]");
     r.port = (unsigned)atoi(argv[1]);
     r.dying = WORKERS_MAX;
     r.connections = argc > 3 ? (unsigned)atoi(argv[3]) : 16;
+    r.pause_ns = argc > 5 ? strtoll(argv[5], NULL, 10) * 1000 : 0;
     r.random = argc > 4 ? strtoull(argv[4], NULL, 10) : 88172645463325252ull;
     if (r.connections < 1 || r.connections > CONNS_MAX)
         fail("connections: 1 to %d", CONNS_MAX);
