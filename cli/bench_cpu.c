@@ -40,6 +40,40 @@ read_entry(pid_t pid, struct entry *e)
     return true;
 }
 
+/* What the threads of a process ran; 0 if it can't be told. */
+static uint64_t
+threads_ns(pid_t pid)
+{
+    char path[384];
+    uint64_t sum = 0;
+    const struct dirent *d;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    while (tasks != NULL && (d = readdir(tasks)) != NULL) {
+        unsigned long long ns = 0;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, d->d_name);
+        FILE *f = d->d_name[0] != '.' ? fopen(path, "re") : NULL;
+        if (f != NULL && fscanf(f, "%llu", &ns) == 1)
+            sum += ns;
+        if (f != NULL)
+            fclose(f);
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return sum;
+}
+
+static struct bench_cpu_process
+process_of(const struct entry *e)
+{
+    uint64_t tick_us = 1000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    struct bench_cpu_process p = { .pid = e->pid, .user_us = e->user * tick_us, .system_us = e->system * tick_us };
+    p.all_ns = threads_ns(e->pid);
+    if (p.all_ns == 0)
+        p.all_ns = (p.user_us + p.system_us) * 1000;
+    return p;
+}
+
 static unsigned
 read_all(struct entry *all, pid_t root, bool *found)
 {
@@ -83,7 +117,6 @@ mark_descendants(struct entry *all, unsigned n)
 bool
 bench_cpu_read(struct bench_cpu *cpu, pid_t root)
 {
-    uint64_t tick_us = 1000000u / (uint64_t)sysconf(_SC_CLK_TCK);
     struct entry *all = malloc(ALL_MAX * sizeof *all);
     bool found = false;
     cpu->processes = 0;
@@ -93,8 +126,7 @@ bench_cpu_read(struct bench_cpu *cpu, pid_t root)
     mark_descendants(all, n);
     for (unsigned i = 0; i < n && cpu->processes < BENCH_CPU_PROCESSES_MAX; i++)
         if (all[i].ours)
-            cpu->process[cpu->processes++] =
-                (struct bench_cpu_process){ all[i].pid, all[i].user * tick_us, all[i].system * tick_us };
+            cpu->process[cpu->processes++] = process_of(&all[i]);
     free(all);
     return found;
 }
@@ -107,11 +139,13 @@ bench_cpu_between(const struct bench_cpu *before, const struct bench_cpu *after)
         const struct bench_cpu_process *p = &after->process[i];
         used.user_us += p->user_us;
         used.system_us += p->system_us;
+        used.all_ns += p->all_ns;
         for (unsigned j = 0; j < before->processes; j++) {
             if (before->process[j].pid != p->pid)
                 continue;
             used.user_us -= before->process[j].user_us;
             used.system_us -= before->process[j].system_us;
+            used.all_ns -= before->process[j].all_ns;
         }
     }
     return used;

@@ -1,7 +1,8 @@
 /* bench_cpu.h - the processor time of a server: of its process and of everything that descends from it.
  *
- * Read from /proc. A process that begins between two readings counts whole; what one that ends had used since the first
- * reading is lost. Process: kvstash-benchmark, on the server's machine. Source of the fields: proc(5).
+ * Read from /proc: the sum from schedstat, in nanoseconds, where the kernel has it; its parts from stat, in clock ticks. A
+ * process that begins between two readings counts whole; what one that ends had used since the first reading is lost.
+ * Process: kvstash-benchmark, on the server's machine. Source of the fields: proc(5).
  */
 #ifndef KVSTASH_CLI_BENCH_CPU_H
 #define KVSTASH_CLI_BENCH_CPU_H
@@ -14,7 +15,8 @@
 
 struct bench_cpu_process {
     pid_t pid;
-    uint64_t user_us, system_us;
+    uint64_t user_us, system_us; /* in ticks' grain */
+    uint64_t all_ns;             /* both */
 };
 
 struct bench_cpu {
@@ -23,7 +25,7 @@ struct bench_cpu {
 };
 
 struct bench_cpu_used {
-    uint64_t user_us, system_us;
+    uint64_t user_us, system_us, all_ns;
     unsigned processes; /* at the end */
 };
 

@@ -13,9 +13,17 @@
 /* ---- metrics ------------------------------------------------------------------------------------ */
 
 static double
-per_op(const struct bench_result *r, uint64_t us)
+per_op(const struct bench_result *r, double us)
 {
-    return r->count.replies > 0 ? (double)us / (double)r->count.replies : NAN;
+    return r->count.replies > 0 ? us / (double)r->count.replies : NAN;
+}
+
+/* A part of the server's processor time: all of it, in the proportion that the ticks tell. */
+static double
+part_per_op(const struct bench_result *r, uint64_t ticked_us)
+{
+    uint64_t both = r->cpu.user_us + r->cpu.system_us;
+    return r->has_cpu && both > 0 ? per_op(r, (double)r->cpu.all_ns / 1e3 * (double)ticked_us / (double)both) : NAN;
 }
 
 static double
@@ -33,25 +41,25 @@ of_rate(const struct bench_result *r)
 static double
 of_cpu(const struct bench_result *r)
 {
-    return r->has_cpu ? per_op(r, r->cpu.user_us + r->cpu.system_us) : NAN;
+    return r->has_cpu ? per_op(r, (double)r->cpu.all_ns / 1e3) : NAN;
 }
 
 static double
 of_user(const struct bench_result *r)
 {
-    return r->has_cpu ? per_op(r, r->cpu.user_us) : NAN;
+    return part_per_op(r, r->cpu.user_us);
 }
 
 static double
 of_system(const struct bench_result *r)
 {
-    return r->has_cpu ? per_op(r, r->cpu.system_us) : NAN;
+    return part_per_op(r, r->cpu.system_us);
 }
 
 static double
 of_generator(const struct bench_result *r)
 {
-    return per_op(r, r->generator_us);
+    return per_op(r, (double)r->generator_us);
 }
 
 static double

@@ -79,7 +79,7 @@ class Report:
         self.row(what, unit, m["first"], m["second"], ratio_goal=ratio_goal)
         row = self.rows[-1]
         row["ratio"] = m["ratio"]
-        if ratio_goal is not None:
+        if ratio_goal is not None and m["ratio"] is not None:
             row["verdict"] = "met" if m["ratio"] <= ratio_goal else "missed"
 
     def flush(self):

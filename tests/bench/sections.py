@@ -1,36 +1,189 @@
 """sections.py - what scripts/bench measures: one function for each section, with its goals beside the measurement."""
 import collections
 import os
+import re
 import subprocess
+import time
 
 import servers
 
 Section = collections.namedtuple("Section", "name title run")
 
-MIB = 1 << 20
+VALUES_BYTES = 128 << 20  # what the values of a filled server take at most, whatever their size
+MEMORY_BYTES = 1 << 30    # the same where memory is measured: many keys, so that a server's reserve counts for little
+SETTLE_S = 1.0            # a server's housekeeping after a fill, before its memory is read
 
 
 def rounds(short, many=5):
     """Options for the length of a comparison."""
-    return ("--rounds", 2, "--seconds", 0.3) if short else ("--rounds", many, "--seconds", 1)
+    return ("--rounds", 2, "--seconds", 0.2) if short else ("--rounds", many, "--seconds", 1)
 
 
 def key_space(short):
     return 100000 if short else 1000000
 
 
+def fill(keys, *instances, test="fill", **options):
+    more = [x for name, value in options.items() for x in ("--" + name, value)]
+    for server in instances:
+        servers.load(server, "-t", test, "-k", keys, "-P", 100 if options.get("data", 0) < 10000 else 1, *more)
+
+
+def name_of(size):
+    for unit, bytes_in_it in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= bytes_in_it:
+            return "%d %s" % (size // bytes_in_it, unit)
+    return "%d B" % size
+
+
 def get_set(out, short):
     goals = {1: 0.85, 16: 0.30, 100: 0.15}
     keys = key_space(short)
     with servers.Kvstash() as ours, servers.Redis() as theirs:
-        for server in (ours, theirs):
-            servers.load(server, "-t", "fill", "-k", keys, "-P", 100)
+        fill(keys, ours, theirs)
         out.note("%d keys of 16 bytes, 64-byte values, 50 connections, one worker; all of a server's processes counted" % keys)
         for pipeline, goal in goals.items():
             for pair in servers.pairs(ours, theirs, "-t", "get,set", "-k", keys, "-P", pipeline, *rounds(short)):
                 out.pair("%s, pipeline %d" % (pair["test"].upper(), pipeline), pair, ratio_goal=goal)
 
 
+def hashes(out, short):
+    keys = key_space(short)
+    with servers.Kvstash() as ours, servers.Redis() as theirs:
+        for fields in (10, keys):
+            for server in (ours, theirs):
+                server.command("FLUSHALL")
+            fill(keys, ours, theirs, test="hfill", fields=fields)
+            for pair in servers.pairs(ours, theirs, "-t", "hget,hset", "-k", keys, "-P", 16, "--fields", fields, *rounds(short)):
+                out.pair("%s, pipeline 16, hashes of %d fields" % (pair["test"].upper(), fields), pair, ratio_goal=1)
+
+
+def sizes(out, short):
+    for size in (8, 64, 512, 4096, 65536, 1 << 20):
+        keys = min(key_space(short), VALUES_BYTES // size)
+        pipeline = 16 if size < 65536 else 1
+        with servers.Kvstash() as ours, servers.Redis() as theirs:
+            fill(keys, ours, theirs, data=size)
+            for pair in servers.pairs(ours, theirs, "-t", "get,set", "-k", keys, "-P", pipeline, "-d", size, *rounds(short, 3)):
+                what = "%s, %s, pipeline %d" % (pair["test"].upper(), name_of(size), pipeline)
+                out.pair(what, pair, ratio_goal=1)
+
+
+def connections(out, short):
+    keys = 100000
+    with servers.Kvstash() as ours, servers.Redis() as theirs:
+        fill(keys, ours, theirs)
+        for count in (1, 10, 100, 1000, 10000):
+            for pair in servers.pairs(ours, theirs, "-t", "get", "-k", keys, "-c", count, *rounds(short, 3)):
+                out.pair("GET, connections: %d" % count, pair, ratio_goal=1)
+
+
+def hot_key(out, short):
+    with servers.Kvstash() as ours, servers.Redis() as theirs:
+        fill(1, ours, theirs)
+        out.note("one key for all of 50 connections, pipeline 16; mixed: 80 % GET, 20 % SET")
+        for pair in servers.pairs(ours, theirs, "-t", "get,set,mixed", "--hot-key", "-k", 1, "-P", 16, *rounds(short, 3)):
+            out.pair("%s of one key" % pair["test"], pair, ratio_goal=1)
+
+
+def workers(out, short):
+    """The second server of the pairs is kv-stash with one worker."""
+    keys = key_space(short)
+    out.note("two workers over one, CPU per GET; the two workers have both cores, which the load generator shares with them"
+             if os.cpu_count() < 3 else "two workers over one, CPU per GET")
+    with servers.Kvstash(workers=2, cores="0,1" if os.cpu_count() < 3 else "0,2") as two, servers.Kvstash() as one:
+        fill(keys, two, one)
+        for pipeline in (1, 16):
+            for pair in servers.pairs(two, one, "-t", "get", "-k", keys, "-P", pipeline, *rounds(short)):
+                out.pair("GET, pipeline %d: 2 workers; 1 worker" % pipeline, pair, ratio_goal=1.15)
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+def settled(server):
+    """All memory of the server, and used_memory, after its housekeeping."""
+    time.sleep(SETTLE_S)
+    return servers.memory_bytes(server), int(server.info("memory")["used_memory"])
+
+
+def bytes_a_key(server, keys, test, **options):
+    """Growth by a fill over the number of keys: of all memory, of used_memory."""
+    with server:
+        empty = settled(server)
+        fill(keys, server, test=test, **options)
+        full = settled(server)
+        return [(b - a) / keys for a, b in zip(empty, full)]
+
+
+def memory(out, short):
+    out.note("Keys and fields of 16 bytes. In all: the region's committed memory (its reserve included) and each process's private "
+             "memory, less those of the empty server; used: the growth of used_memory")
+    cases = [("string, value of %d B" % size, goal, "fill", {"data": size})
+             for size, goal in ((8, 50), (32, 80), (100, 145), (1000, 1060))]
+    cases += [("field of 32 B in a hash of %d" % fields, None, "hfill", {"data": 32, "fields": fields}) for fields in (10, 1000000)]
+    for what, goal, test, options in cases:
+        keys = min(4 * key_space(short), MEMORY_BYTES // options["data"])
+        ours, theirs = (bytes_a_key(kind(), keys, test, **options) for kind in (servers.Kvstash, servers.Redis))
+        out.row(what + ", in all", "bytes", ours[0], theirs[0], goal=goal)
+        out.row(what + ", used", "bytes", ours[1], theirs[1])
+
+
+# ---- growth ----------------------------------------------------------------------------------------------------------
+
+def clock_gap_us(core, seconds):
+    """The machine's own longest pause on an idle core."""
+    program = os.path.join(servers.BUILD, "tests", "bench", "clock_gap")
+    done = subprocess.run(servers.pinned(core, [program, str(seconds)]), capture_output=True, text=True, check=True,
+                          timeout=seconds + 10)
+    return float(re.search(r"longest_us=([0-9.]+)", done.stdout).group(1))
+
+
+def growth_of(server, keys, rate, seconds):
+    """The fill's results, and those of the same load on the keys that are then there."""
+    paced = ("-k", keys, "--rate", rate, "-P", 4)
+    with server:
+        grown, = servers.load(server, "-t", "fill", *paced)
+        steady, = servers.load(server, "-t", "set", *paced, "--seconds", seconds)
+        return grown, steady
+
+
+def growth(out, short):
+    """A wait beyond the machine's noise: longer than the longest of the load that grows nothing, and of an idle clock."""
+    keys, rate, seconds = (300000, 100000, 3) if short else (10000000, 150000, 60)
+    gap = max(clock_gap_us(core, 2 if short else 10) for core in "01")
+    out.note("%d keys written in order at %d commands/s (4 a batch, latency from the scheduled time), then %d s of the same load "
+             "on those keys" % (keys, rate, seconds))
+    ours, theirs = (growth_of(server, keys, rate, seconds) for server in (servers.Kvstash(region_size=6 << 30), servers.Redis()))
+    out.row("idle core, longest pause", "us", gap)
+    for name in ("p50_us", "p999_us", "p9999_us", "max_us"):
+        label = name[:-3].replace("p999", "p99.9")
+        out.row("while growing, " + label, "us", ours[0][name], theirs[0][name])
+        out.row("not growing, " + label, "us", ours[1][name], theirs[1][name])
+    beyond = max(0.0, ours[0]["max_us"] - max(ours[1]["max_us"], gap))
+    out.row("longest wait beyond the noise", "us", beyond, max(0.0, theirs[0]["max_us"] - max(theirs[1]["max_us"], gap)), goal=1000)
+
+
+def lock_death(out, short):
+    program = os.path.join(servers.BUILD, "tests", "bench", "lock_death")
+    subprocess.run(["make", "-s", "-C", servers.BUILD, "tests/bench/lock_death"], capture_output=True, check=False)
+    if not os.path.exists(program):
+        out.note("left out: tests/bench/lock_death is not built")
+        return
+    done = subprocess.run([program] + (["100"] if short else []), capture_output=True, text=True, timeout=servers.RUN_S, check=False)
+    found = re.search(r"p50_us=([0-9.]+)", done.stdout)
+    assert done.returncode == 0 and found, "lock_death: %s %s" % (done.stdout, done.stderr)
+    out.note(done.stdout.strip())
+    out.row("lock owner's death to the waiter's lock, p50", "us", float(found.group(1)), goal=200)
+
+
 SECTIONS = [
     Section("get-set", "CPU per GET and SET", get_set),
+    Section("hashes", "CPU per HGET and HSET", hashes),
+    Section("sizes", "CPU per command by size of the value", sizes),
+    Section("connections", "CPU per GET by number of connections", connections),
+    Section("hot-key", "CPU per command with one hot key", hot_key),
+    Section("workers", "CPU per GET of two workers over one", workers),
+    Section("memory", "Bytes per key", memory),
+    Section("growth", "Latency while the table grows", growth),
+    Section("lock-death", "A lock's owner dies", lock_death),
 ]
