@@ -6,6 +6,8 @@
 
 #include "command/control.h"
 
+#define PATIENCE_US 1000 /* of a process that does not set its own */
+
 bool
 engine_open(struct engine *e, struct shm_region *r, unsigned slot)
 {
@@ -13,6 +15,7 @@ engine_open(struct engine *e, struct shm_region *r, unsigned slot)
     e->region = r;
     e->slot = slot;
     e->control = r->shared;
+    e->exec.patience_us = PATIENCE_US;
     return shm_tx_open(&e->tx, r, slot);
 }
 

@@ -21,6 +21,7 @@
 #include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/control.h"
+#include "shm/shm_lock.h"
 #include "shm/shm_read.h"
 #include "types/type_string.h"
 
@@ -239,20 +240,37 @@ copy_out(struct cmd *c)
     return true;
 }
 
+/* How long a command waits for a lock: the worker's other clients wait with it. After that it is run again later. */
 static void
-run_reading(struct cmd *c)
+enter_patiently(struct cmd *c)
 {
     uint16_t ids[SHM_SHARDS_MAX];
+    unsigned n = shards_of(c, ids);
+    c->tx->patience_us = c->engine->exec.patience_us;
+    if (c->tx->active)
+        shm_tx_enter(c->tx, ids, n);
+    else
+        shm_tx_enter_read(c->tx, ids, n);
+    c->tx->patience_us = SHM_LOCK_PATIENT;
+    if (c->tx->want == SHM_WANT_LOCK)
+        c->engine->exec.patience_us = 0; /* once a turn is enough */
+}
+
+static enum exec_result
+run_reading(struct cmd *c)
+{
     if ((c->row->flags & CMD_COPY_OK) && copy_out(c)) {
         c->row->run(c);
-        return;
+        return EXEC_DONE;
     }
-    shm_tx_enter_read(c->tx, ids, shards_of(c, ids));
+    enter_patiently(c);
+    bool again = c->tx->want == SHM_WANT_LOCK;
     if (c->tx->want == SHM_WANT_SHARD)
         refuse_shard(c, c->tx->refused);
-    else
+    else if (!again)
         c->row->run(c);
     cmd_leave_read(c);
+    return again ? EXEC_AGAIN : EXEC_DONE;
 }
 
 /* Ends the transaction that a command left open: committed, run again later, or refused. */
@@ -274,7 +292,7 @@ end_transaction(struct cmd *c, size_t mark)
     if (buf_failed(c->out->buf))
         return EXEC_CLOSE;
     buf_truncate(c->out->buf, mark);
-    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE)
+    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE || tx->want == SHM_WANT_LOCK)
         return EXEC_AGAIN;
     if (tx->want == SHM_WANT_SHARD) {
         refuse_shard(c, tx->refused);
@@ -288,11 +306,10 @@ _Static_assert(sizeof(struct shm_effect_arg) == sizeof(struct resp_arg), "an arg
 static enum exec_result
 run_writing(struct cmd *c)
 {
-    uint16_t ids[SHM_SHARDS_MAX];
     size_t mark = c->out->buf->len;
     if (!shm_tx_begin(c->tx))
         return EXEC_AGAIN;
-    shm_tx_enter(c->tx, ids, shards_of(c, ids));
+    enter_patiently(c);
     if (c->tx->want == SHM_WANT_NOTHING)
         c->row->run(c);
     return end_transaction(c, mark);
@@ -386,8 +403,7 @@ run(struct cmd *c, const struct exec_ahead *ahead)
         return run_free(c);
     if (c->row->flags & CMD_WRITE)
         return run_writing(c);
-    run_reading(c);
-    return EXEC_DONE;
+    return run_reading(c);
 }
 
 enum exec_result

@@ -17,7 +17,7 @@
 
 enum exec_result {
     EXEC_DONE,  /* one reply was written (or none: CLIENT REPLY OFF) */
-    EXEC_AGAIN, /* nothing happened, no reply: memory must be committed or the log read first; run it again later */
+    EXEC_AGAIN, /* nothing happened, no reply: memory must be committed, the log read, or a lock be free first; run it again later */
     EXEC_CLOSE, /* the connection must be closed; what is in the buffer before out's failure may be sent first */
 };
 

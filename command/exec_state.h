@@ -29,6 +29,7 @@ struct exec_ahead {
 struct exec_state {
     struct exec_ahead ahead[EXEC_BATCH_MAX];
     unsigned ahead_next, ahead_count;
+    uint32_t patience_us;      /* how long a command waits for a lock before it is run again later; see enter_patiently */
     uint16_t clock;            /* access clock: seconds, cut to 16 bits */
     uint64_t commands;         /* run and not yet added to the statistics */
     uint64_t hits, misses;     /* keyspace_hits, keyspace_misses not yet added to the statistics */

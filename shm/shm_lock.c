@@ -18,7 +18,7 @@
 #include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
 
-#define WAIT_STEP_MS 100 /* how long one wait lasts before it is counted as progress */
+#define WAIT_STEP_US 100000 /* how long one wait lasts before it is counted as progress */
 
 pthread_mutex_t *
 shm_lock_mutex(const struct shm_region *r, unsigned id)
@@ -36,11 +36,11 @@ shm_lock_seq(const struct shm_region *r, unsigned id)
 
 /* Waits for a mutex on the monotonic clock (a wall clock that is set back would stretch the wait). */
 static int
-wait_for(pthread_mutex_t *m)
+wait_for(pthread_mutex_t *m, uint32_t us)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WAIT_STEP_MS * 1000000L;
+    until.tv_nsec += us * 1000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     return pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
@@ -49,12 +49,24 @@ wait_for(pthread_mutex_t *m)
 unsigned
 shm_lock_take(struct shm_region *r, unsigned slot, unsigned id)
 {
+    return shm_lock_take_within(r, slot, id, SHM_LOCK_PATIENT);
+}
+
+unsigned
+shm_lock_take_within(struct shm_region *r, unsigned slot, unsigned id, uint32_t patience_us)
+{
     pthread_mutex_t *m = shm_lock_mutex(r, id);
     unsigned trouble = 0;
     int rc = pthread_mutex_trylock(m);
+    if (rc == EBUSY && patience_us > 0 && patience_us != SHM_LOCK_PATIENT) {
+        trouble++;
+        rc = wait_for(m, patience_us);
+    }
+    if (patience_us != SHM_LOCK_PATIENT && (rc == EBUSY || rc == ETIMEDOUT))
+        return SHM_LOCK_BUSY;
     while (rc == EBUSY || rc == ETIMEDOUT) {
         trouble++;
-        rc = wait_for(m);
+        rc = wait_for(m, WAIT_STEP_US);
         atomic_fetch_add_explicit(&r->slots[slot].progress, 1, memory_order_relaxed);
     }
     if (rc == EOWNERDEAD) {
@@ -82,7 +94,7 @@ shm_lock_take_plain(pthread_mutex_t *m, _Atomic uint64_t *progress)
 {
     int rc = pthread_mutex_trylock(m);
     while (rc == EBUSY || rc == ETIMEDOUT) {
-        rc = wait_for(m);
+        rc = wait_for(m, WAIT_STEP_US);
         if (progress)
             atomic_fetch_add_explicit(progress, 1, memory_order_relaxed);
     }

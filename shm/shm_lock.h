@@ -34,6 +34,11 @@ _Atomic uint64_t *shm_lock_seq(const struct shm_region *r, unsigned id);
 /* Takes a lock for slot `slot`, waiting as long as its holder lives; a dead holder's journal is finished first, so the
  * caller finds the lock's data whole and its sequence even. Returns how many times it waited or recovered. */
 unsigned shm_lock_take(struct shm_region *r, unsigned slot, unsigned id);
+/* The same, but waits at most patience_us for a living holder: SHM_LOCK_BUSY if it still holds the lock then, which was not
+ * taken. SHM_LOCK_PATIENT waits as long as it takes. */
+#define SHM_LOCK_BUSY UINT32_MAX
+#define SHM_LOCK_PATIENT UINT32_MAX
+unsigned shm_lock_take_within(struct shm_region *r, unsigned slot, unsigned id, uint32_t patience_us);
 void shm_lock_drop(struct shm_region *r, unsigned id);
 /* The same for a robust mutex with no data to repair (recover locks). While it waits it raises *progress (NULL: none), so
  * that the watchdog blames the holder and not who waits. */

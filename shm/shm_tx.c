@@ -42,6 +42,7 @@ shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot)
     tx->journal = shm_region_journal(r, slot);
     tx->generation = atomic_load(&r->slots[slot].generation);
     tx->held_high = SHM_HELD_WORDS;
+    tx->patience_us = SHM_LOCK_PATIENT;
     tx->rover = slot * 7; /* neighbours start their searches apart */
     tx->used_delta = calloc(r->nshards, sizeof *tx->used_delta);
     if (!tx->used_delta)
@@ -138,13 +139,20 @@ refuse_shard(struct shm_tx *tx, unsigned id, enum shm_shard_state most)
     tx->refused = (uint16_t)id;
 }
 
-static void
+/* False: its holder lives on and the patience is at its end (tx->want). */
+static bool
 remember_lock(struct shm_tx *tx, unsigned id)
 {
     xassert(tx->nlocked == 0 || tx->locked[tx->nlocked - 1] < id); /* the rank */
-    tx->waits += shm_lock_take(tx->region, tx->slot, id);
+    unsigned trouble = shm_lock_take_within(tx->region, tx->slot, id, tx->patience_us);
+    if (trouble == SHM_LOCK_BUSY) {
+        tx->want = SHM_WANT_LOCK;
+        return false;
+    }
+    tx->waits += trouble;
     tx->locked[tx->nlocked++] = (uint16_t)id;
     tx->locked_bits[id / 64] |= 1ull << (id % 64);
+    return true;
 }
 
 void
@@ -154,7 +162,8 @@ shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n)
     xassert(tx->active);
     for (unsigned i = 0; i < n; i++) {
         unsigned id = ids[i], word = id / 64;
-        remember_lock(tx, id);
+        if (!remember_lock(tx, id))
+            return;
         if (tx->nlocked == 1) /* who switches the log then passes over this lock, and so sees this transaction end */
             tx->logging = shm_ring_logging(tx->region);
         SHM_POINT();
@@ -185,7 +194,8 @@ shm_tx_enter_read(struct shm_tx *tx, const uint16_t *ids, unsigned n)
     tx->want = SHM_WANT_NOTHING;
     tx->reading = true;
     for (unsigned i = 0; i < n; i++) {
-        remember_lock(tx, ids[i]);
+        if (!remember_lock(tx, ids[i]))
+            return;
         refuse_shard(tx, ids[i], SHM_SHARD_READONLY);
     }
 }

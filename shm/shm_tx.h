@@ -27,7 +27,7 @@
 
 #include "shm/shm_region.h"
 
-enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE };
+enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE, SHM_WANT_LOCK };
 
 struct shm_claim {
     uint64_t span;
@@ -44,6 +44,7 @@ struct shm_tx {
     bool active;           /* between begin and commit or abort */
     bool reading;          /* between enter_read and leave_read */
     enum shm_want want;    /* why the last alloc or enter failed */
+    uint32_t patience_us;  /* how long enter waits for a lock's living holder; SHM_LOCK_PATIENT: as long as it takes */
     uint16_t refused;      /* SHM_WANT_SHARD: the shard that is not ON */
     bool logging;          /* latched when the first lock was taken */
     uint64_t mode;         /* the mode word, as at the begin */
@@ -92,7 +93,8 @@ void shm_tx_close(struct shm_tx *tx);
 bool shm_tx_begin(struct shm_tx *tx);
 /* Takes locks, ids ascending and above all that are held already. Shard ids are 0 .. nshards-1, registry i
  * is shm_registry_id(). Finishes the journals of dead holders on the way. A shard that is not ON sets tx->want to
- * SHM_WANT_SHARD and tx->refused: nothing of it may be looked at, the caller aborts. */
+ * SHM_WANT_SHARD and tx->refused: nothing of it may be looked at, the caller aborts. With tx->patience_us set, a lock that
+ * is not to be had in that time sets SHM_WANT_LOCK: the caller aborts (or leaves) as well, and tries again later. */
 void shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n);
 void shm_tx_enter_all(struct shm_tx *tx); /* every shard */
 /* The commit, with everything that must happen if and only if it commits. False (and aborted) only if

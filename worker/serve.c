@@ -18,6 +18,7 @@
 
 #define WRITE_EARLY (1u << 20) /* replies pending before the rest of a batch's are made */
 #define RETRY_S 0.001          /* parked commands are tried again this often */
+#define PATIENCE_US 1000       /* all waiting for locks in one turn */
 
 struct serve_parked {
     struct resp_request request[SERVE_BATCH];
@@ -283,6 +284,7 @@ on_retry(struct ev_loop *loop, ev_timer *t, int events)
     struct conn *c = w->parked;
     (void)events;
     exec_ahead_begin(&w->engine);
+    w->engine.exec.patience_us = 0;
     while (c) {
         struct conn *next = c->next_parked;
         retry(c);
@@ -313,6 +315,7 @@ void
 serve_turn(struct worker *w)
 {
     struct batch b;
+    w->engine.exec.patience_us = PATIENCE_US;
     for (unsigned batches = 0; w->ready.first && batches < SERVE_BATCHES_MAX; batches++) {
         b.requests = b.parts = 0;
         exec_ahead_begin(&w->engine);

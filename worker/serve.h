@@ -5,8 +5,9 @@
  * request needs comes into the cache while others are parsed, whether one client sends a hundred requests or a hundred
  * clients send one each. A connection runs a bounded number of batches a turn; what is left over is next turn's.
  *
- * A command that cannot run for want of committed memory parks its connection: nothing further of it is read or parsed
- * till that ran, so its order holds.
+ * A command that cannot run for want of committed memory, or because another process stays long in its shard, parks its
+ * connection: nothing further of it is read or parsed till that ran, so its order holds, and the worker's other clients
+ * are served meanwhile.
  *
  * Process: worker. Locks: none held between calls. Crash: unanswered requests are lost with their worker.
  */
