@@ -43,6 +43,7 @@ struct control_sh {
     uint64_t ns_per_tick; /* base/ticks.h */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
+    _Atomic uint32_t region_file_gone;         /* the region's file has lost its name; S of the master */
     _Atomic int64_t pause_until_ms;            /* C: CLIENT PAUSE, wall clock; 0: none */
     _Atomic uint32_t pause_all;                /* C: not only writes */
     _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */

@@ -23,10 +23,10 @@
 
 #define RECLAIM_BLOCKS 128u    /* freed in one transaction */
 #define RECLAIM_STEPS 64u      /* transactions a turn */
-#define EXPIRE_STEPS 64u       /* steps of the sweep a turn */
+#define EXPIRE_STEPS 64u       /* steps of the sweep a turn, at active-expire-effort 1 */
 #define AUDIT_SPANS 4096u      /* looked at in one turn */
 #define BUSY_SLEEP_NS 1000000
-#define IDLE_SLEEP_NS 50000000
+#define IDLE_SLEEP_NS 500000000 /* a second's half over hz */
 
 struct housekeeper {
     struct engine engine;
@@ -84,7 +84,7 @@ expire_turn(struct housekeeper *k)
     uint64_t passes = k->sweep.passes, found = 0;
     if (atomic_load_explicit(&k->engine.control->active_expire_off, memory_order_relaxed))
         return false;
-    for (unsigned i = 0; i < EXPIRE_STEPS; i++) {
+    for (int64_t i = 0; i < EXPIRE_STEPS * config_number(&k->engine, PARAM_ACTIVE_EXPIRE_EFFORT); i++) {
         found += keyspace_expire_step(&k->engine, &k->sweep);
         if (k->sweep.passes != passes && found == 0)
             return false;
@@ -112,8 +112,9 @@ turn(struct housekeeper *k)
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)now_ns(), memory_order_relaxed);
     engine_publish(&k->engine);
+    config_take_reload(&k->engine);
     if (!hungry)
-        sleep_ns(r, wanted, busy ? BUSY_SLEEP_NS : IDLE_SLEEP_NS);
+        sleep_ns(r, wanted, busy ? BUSY_SLEEP_NS : IDLE_SLEEP_NS / config_number(&k->engine, PARAM_HZ));
 }
 
 bool

@@ -10,8 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "command/control.h"
 #include "housekeeper/housekeeper_main.h"
-#include "master/master_log.h"
 #include "process/process.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
@@ -95,7 +96,7 @@ spawn(struct children *c, unsigned place)
         return false;
     fcntl(channel[0], F_SETFL, O_NONBLOCK);
     atomic_store(&c->served[place], 0);
-    fflush(stdout); /* or buffered lines appear twice */
+    c->forks++;
     pid_t pid = fork();
     if (pid == 0) {
         for (unsigned i = 0; i < CHILDREN_MAX; i++)
@@ -177,8 +178,12 @@ log_death(const struct children *c, const siginfo_t *info)
             if (*p < ' ')
                 *p = ' ';
     }
+    struct log_record r;
     const char *how = info->si_code == CLD_EXITED ? "ended with status" : "was killed by signal";
-    log_warning("process %d %s %d%s%s", (int)info->si_pid, how, info->si_status, words[0] ? ": " : "", words);
+    log_begin(&r, LOG_LEVEL_WARNING, "process %d %s %d%s%s", (int)info->si_pid, how, info->si_status, words[0] ? ": " : "", words);
+    if (slot >= 0)
+        log_put(&r, "slot", "%d", slot);
+    log_end(&r);
 }
 
 void

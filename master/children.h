@@ -29,6 +29,7 @@ struct children {
     int64_t backoff_ns;    /* the next delay, after a death of one that never served */
     int64_t window_ns;     /* beginning of the second in which deaths are counted */
     unsigned deaths;       /* in that second */
+    unsigned forks;        /* children started so far */
     struct watch watch;
 };
 

@@ -3,9 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
+#define DESCRIPTORS_FEW 48
+#define DESCRIPTORS_MAX 65536 /* taken where they are allowed, so that maxclients can be raised */
 #define HEADROOM_MIN (128ull << 20)
 #define HEADROOM_SHARE 10 /* a tenth */
 
@@ -77,4 +82,34 @@ limits_region_bytes(const char *dir)
     if (statvfs(dir, &v) == 0)
         limit = least(limit, (uint64_t)v.f_bavail * v.f_frsize);
     return limit;
+}
+
+/* ---- descriptors --------------------------------------------------------------------------------------------------------- */
+
+uint32_t
+limits_own_descriptors(const struct settings *s)
+{
+    uint32_t addresses = 1;
+    for (const char *p = settings_text(s, PARAM_BIND); *p; p++)
+        addresses += *p == ' ';
+    return DESCRIPTORS_FEW + (uint32_t)settings_number(s, PARAM_WORKERS) * (addresses + 2);
+}
+
+void
+limits_fit_clients(struct settings *s)
+{
+    struct rlimit l;
+    rlim_t clients = (rlim_t)settings_number(s, PARAM_MAXCLIENTS), own = limits_own_descriptors(s);
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return;
+    rlim_t want = clients + own > DESCRIPTORS_MAX ? clients + own : DESCRIPTORS_MAX;
+    l.rlim_cur = l.rlim_max < want ? l.rlim_max : want;
+    if (setrlimit(RLIMIT_NOFILE, &l) != 0 && getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return;
+    if (l.rlim_cur >= clients + own)
+        return;
+    clients = l.rlim_cur > own ? l.rlim_cur - own : 1;
+    log_warning("only %lu descriptors are allowed: maxclients is %lu; raise the limit (ulimit -n) for more", (unsigned long)l.rlim_cur,
+        (unsigned long)clients);
+    settings_set_number(s, PARAM_MAXCLIENTS, (int64_t)clients);
 }

@@ -6,32 +6,32 @@
  * Process: master. Locks: the data directory's flock. Fails: every refusal to start is one message and status 1.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/ticks.h"
 #include "command/control.h"
 #include "master/children.h"
+#include "master/daemon.h"
+#include "master/limits.h"
 #include "master/listen.h"
-#include "master/master_log.h"
 #include "master/options.h"
 #include "master/region_open.h"
+#include "master/serve.h"
 #include "master/settings.h"
 #include "shm/shm_check.h"
 #include "shm/shm_recover.h"
 #include "types/type_value.h"
 
 #define SPARE_SLOTS 6      /* housekeeper, persister, replicator, cluster, exporter, a tool */
-#define TICK_MS 50
-#define DESCRIPTORS_MAX 65536 /* taken where they are allowed, so that maxclients can be raised */
-#define DESCRIPTORS_FEW 32
 #define POOL_AT_START 4    /* extents committed before anybody serves */
 
 static struct options options;
@@ -45,6 +45,8 @@ static _Noreturn void
 refuse(const char *why)
 {
     fprintf(stderr, "kvstash: %s\n", why);
+    daemon_report(why);
+    daemon_pid_file_remove();
     exit(1);
 }
 
@@ -57,16 +59,6 @@ abandon(const char *why)
 }
 
 /* ---- set-up -------------------------------------------------------------------------------------------------------------- */
-
-/* What a process needs beside its clients: listeners and wake-ups of all slots, channels, files. */
-static uint32_t
-own_descriptors(void)
-{
-    uint32_t addresses = 2;
-    for (const char *p = settings_text(&settings, PARAM_BIND); *p; p++)
-        addresses += *p == ' ';
-    return DESCRIPTORS_FEW + SPARE_SLOTS + heritage.workers * (addresses + 2);
-}
 
 static void
 fill_control(void)
@@ -82,36 +74,15 @@ fill_control(void)
     c->started_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
     c->port = (uint32_t)settings_number(&settings, PARAM_PORT);
     c->workers = heritage.workers;
-    c->descriptors = own_descriptors();
+    c->descriptors = limits_own_descriptors(&settings);
     c->ns_per_tick = ticks_measure();
     /* a region that is found again takes its parameters from the files and options of this start */
     config_copy(&c->config.live, &settings.values);
     atomic_store(&c->config.next_whole, 0);
     atomic_store(&c->config.reload_whole, 0);
     atomic_store(&c->shutdown, 0);
+    atomic_store(&c->region_file_gone, 0);
     atomic_store(&region.header->master_pid, (uint64_t)getpid());
-}
-
-/* Descriptors for the clients and our own; the hard limit may allow fewer clients. The soft limit becomes what is allowed
- * at all, so that CONFIG SET maxclients has room. */
-static void
-raise_descriptors(void)
-{
-    struct rlimit l;
-    rlim_t clients = (rlim_t)settings_number(&settings, PARAM_MAXCLIENTS);
-    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
-        return;
-    l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
-    if (l.rlim_cur < clients + own_descriptors())
-        l.rlim_cur = l.rlim_max < clients + own_descriptors() ? l.rlim_max : clients + own_descriptors();
-    if (setrlimit(RLIMIT_NOFILE, &l) != 0 && getrlimit(RLIMIT_NOFILE, &l) != 0)
-        return;
-    if (l.rlim_cur >= clients + own_descriptors())
-        return;
-    clients = l.rlim_cur > own_descriptors() ? l.rlim_cur - own_descriptors() : 1;
-    log_warning("only %lu descriptors are allowed: maxclients is %lu; raise the limit (ulimit -n) for more", (unsigned long)l.rlim_cur,
-        (unsigned long)clients);
-    settings_set_number(&settings, PARAM_MAXCLIENTS, (int64_t)clients);
 }
 
 /* What an old region was made with stands, whatever is asked for now. */
@@ -169,43 +140,7 @@ open_sockets(void)
     }
 }
 
-/* ---- serving --------------------------------------------------------------------------------------------------------------- */
-
-static bool
-all_up(void)
-{
-    for (unsigned s = 0; s <= heritage.workers; s++)
-        if (atomic_load(&region.slots[s].state) != SHM_PROC_UP)
-            return false;
-    return true;
-}
-
-/* Until a signal or SHUTDOWN asks for the end. */
-static void
-serve(const sigset_t *set)
-{
-    const struct control_sh *control = region.shared;
-    struct timespec tick = {.tv_nsec = TICK_MS * 1000000L}, quick = {.tv_nsec = 1000000L};
-    bool ready = false;
-    for (;;) {
-        children_keep(&children);
-        int sig = sigtimedwait(set, NULL, ready ? &tick : &quick);
-        if (sig == SIGTERM || sig == SIGINT) {
-            log_notice("%s: finishing", sig == SIGTERM ? "SIGTERM" : "SIGINT");
-            return;
-        }
-        children_reap(&children);
-        children_watch(&children, config_value(&control->config.live, PARAM_WORKER_TIMEOUT));
-        if (atomic_load(&control->shutdown)) {
-            log_notice("SHUTDOWN: finishing");
-            return;
-        }
-        if (!ready && all_up()) {
-            ready = true;
-            log_notice("Ready to accept connections on port %u: %u workers", control->port, control->workers);
-        }
-    }
-}
+/* ---- the program ----------------------------------------------------------------------------------------------------------- */
 
 static int
 check_region_file(void)
@@ -226,24 +161,107 @@ check_region_file(void)
 
 /* The settings, with what depends on this machine filled in. */
 static void
-read_settings(int argc, char **argv)
+read_settings(void)
 {
     char error[SETTINGS_ERROR_MAX];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (!options_parse(&options, argc, argv, error) || !settings_load(&settings, &options, error) || !settings_check(&settings, error))
+    if (!settings_load(&settings, &options, error) || !settings_check(&settings, error))
         refuse(error);
-    if (settings_number(&settings, PARAM_WORKERS) == 0)
-        settings_set_number(&settings, PARAM_WORKERS, cores < 1 ? 1 : cores > params[PARAM_WORKERS].max ? params[PARAM_WORKERS].max : cores);
     heritage.workers = (unsigned)settings_number(&settings, PARAM_WORKERS);
+}
+
+static void
+open_log(void)
+{
+    char why[4200];
+    const char *path = settings_text(&settings, PARAM_LOGFILE);
+    if (!log_open_file(path)) {
+        snprintf(why, sizeof why, "cannot open the log file %s: %s; correct logfile", path, strerror(errno));
+        refuse(why);
+    }
+    if (settings_number(&settings, PARAM_SYSLOG_ENABLED))
+        log_open_syslog(settings_text(&settings, PARAM_SYSLOG_IDENT), (unsigned)settings_number(&settings, PARAM_SYSLOG_FACILITY));
+    log_follow_level(&settings.values.number[PARAM_LOGLEVEL]);
+}
+
+/* A daemon has a pid file always, others where one is named. */
+static void
+write_pid_file(void)
+{
+    char path[4200];
+    const char *named = settings_text(&settings, PARAM_PIDFILE);
+    if (!named[0] && !settings_number(&settings, PARAM_DAEMONIZE))
+        return;
+    if (named[0])
+        snprintf(path, sizeof path, "%s", named);
+    else
+        snprintf(path, sizeof path, "%s/kvstash.pid", settings_text(&settings, PARAM_DIR));
+    if (!daemon_pid_file_write(path))
+        log_warning("cannot write the pid file %s: %s", path, strerror(errno));
+}
+
+/* What children inherit besides region and listeners; the log's reading end is returned. */
+static int
+open_channels(void)
+{
+    int channel[2];
+    heritage.master_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (heritage.master_wake < 0 || pipe2(channel, O_CLOEXEC | O_NONBLOCK) != 0)
+        refuse("out of descriptors: raise the limit (ulimit -n)");
+    heritage.log_pipe = channel[1];
+    return channel[0];
+}
+
+static void
+start(struct serve *s)
+{
+    int lock_fd;
+    if (settings_number(&settings, PARAM_DAEMONIZE) && !daemon_begin())
+        refuse("cannot go to the background: no process or pipe for it");
+    open_log();
+    log_notice("kv-stash " CONTROL_VERSION " starts, PID: %d", (int)getpid());
+    limits_fit_clients(&settings);
+    int log_pipe = open_channels();
+    open_region(&lock_fd);
+    open_sockets();
+    fill_control();
+    write_pid_file();
+    log_follow_level(&((struct control_sh *)region.shared)->config.live.number[PARAM_LOGLEVEL]);
+    if (!serve_open(s, log_pipe))
+        abandon("cannot set the signals up: no descriptor for them");
+    if (!children_init(&children, &heritage))
+        abandon("no memory for the table of children");
+}
+
+/* The orderly end; a second SIGINT or SIGTERM ends at once. */
+static void
+finish(const struct serve *s)
+{
+    const struct control_sh *control = region.shared;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    bool keep = config_value(&control->config.live, PARAM_REGION_KEEP) != 0;
+    children_end(&children, (unsigned)config_value(&control->config.live, PARAM_SHUTDOWN_TIMEOUT) * 1000);
+    log_take(s->log_pipe);
+    log_follow_level(NULL); /* the word goes with the region */
+    shm_region_close(&region, !keep);
+    if (settings_text(&settings, PARAM_UNIXSOCKET)[0])
+        unlink(settings_text(&settings, PARAM_UNIXSOCKET));
+    daemon_pid_file_remove();
+    log_notice("bye");
 }
 
 int
 main(int argc, char **argv)
 {
-    int lock_fd;
-    sigset_t set;
-    read_settings(argc, argv);
-    type_value_init();
+    char error[SETTINGS_ERROR_MAX];
+    signal(SIGPIPE, SIG_IGN);
+    if (!options_parse(&options, argc, argv, error))
+        refuse(error);
     if (options.given[OPTION_HELP]) {
         options_help();
         return 0;
@@ -252,32 +270,19 @@ main(int argc, char **argv)
         puts("kv-stash " CONTROL_VERSION);
         return 0;
     }
+    if (options.given[OPTION_RESTORE_FROM])
+        refuse("--restore-from: this version keeps no files; start without it");
+    read_settings();
+    if (options.given[OPTION_TEST_CONFIG]) {
+        puts("the configuration is good");
+        return 0;
+    }
+    type_value_init();
     if (options.given[OPTION_CHECK_REGION])
         return check_region_file();
-    log_notice("kv-stash " CONTROL_VERSION " starts, PID: %d", (int)getpid());
-    raise_descriptors();
-    open_region(&lock_fd);
-    open_sockets();
-    fill_control();
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    if (!children_init(&children, &heritage))
-        abandon("no memory for the table of children");
-    serve(&set);
-    sigdelset(&set, SIGCHLD);
-    sigdelset(&set, SIGHUP);
-    signal(SIGTERM, SIG_DFL); /* a second signal ends at once */
-    signal(SIGINT, SIG_DFL);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    children_end(&children, (unsigned)settings_number(&settings, PARAM_SHUTDOWN_TIMEOUT) * 1000);
-    shm_region_close(&region, settings_number(&settings, PARAM_REGION_KEEP) == 0);
-    if (settings_text(&settings, PARAM_UNIXSOCKET)[0])
-        unlink(settings_text(&settings, PARAM_UNIXSOCKET));
-    log_notice("bye");
+    struct serve s = {.heritage = &heritage, .children = &children, .options = &options, .settings = &settings};
+    start(&s);
+    log_notice("%s", serve_run(&s));
+    finish(&s);
     return 0;
 }

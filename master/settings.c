@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shm/shm_layout.h"
 
@@ -121,12 +122,24 @@ read_command_line(struct settings *s, const struct options *o, char *error)
     return true;
 }
 
+/* What depends on this machine. */
+static void
+fill_in(struct settings *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), most = (long)params[PARAM_WORKERS].max;
+    if (settings_number(s, PARAM_WORKERS) == 0)
+        settings_set_number(s, PARAM_WORKERS, cores < 1 ? 1 : cores > most ? most : cores);
+}
+
 bool
 settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX])
 {
     memset(s->source, SETTINGS_DEFAULT, sizeof s->source);
     config_defaults(&s->values);
-    return read_environment(s, error) && read_command_line(s, o, error);
+    if (!read_environment(s, error) || !read_command_line(s, o, error))
+        return false;
+    fill_in(s);
+    return true;
 }
 
 /* ---- what does not go together -------------------------------------------------------------------------------------------- */

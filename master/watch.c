@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/master_log.h"
+#include "base/log.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
 

@@ -18,6 +18,8 @@ struct heritage {
     int *listener;             /* [slot * addresses + address]: one SO_REUSEPORT socket per worker slot */
     int unix_listener;         /* shared by all workers; -1: none */
     int wake[SHM_SLOTS_MAX];   /* eventfd of each slot: written by who wants its owner to look at `wanted` */
+    int master_wake;           /* eventfd: written by who wants the master to look at what it is asked for */
+    int log_pipe;              /* where a child's log records go */
     int orders;                /* this child's end of its channel to the master: bytes are orders, end of file is
                                   the master's death */
     _Atomic uint32_t *served;  /* this child's word in a page of the master's: set once it serves */

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "process/panic.h"
 #include "shm/shm_proc.h"
 
@@ -20,6 +21,7 @@ process_begin(const struct heritage *h, const char *name)
     signal(SIGCHLD, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    log_to_pipe(h->log_pipe);
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != h->master) /* it died before the line above */

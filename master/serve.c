@@ -1,0 +1,140 @@
+/* serve.c - the master's loop (see serve.h). */
+#include "master/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "command/control.h"
+#include "master/daemon.h"
+#include "master/oom.h"
+#include "master/reload.h"
+
+#define TICK_MS 50
+#define QUICK_MS 1            /* until all are up */
+#define LOOK_NS 1000000000LL  /* how often the region's file is looked at */
+
+static int64_t
+now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static struct control_sh *
+control_of(const struct serve *s)
+{
+    return s->heritage->region->shared;
+}
+
+bool
+serve_open(struct serve *s, int log_pipe)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    s->log_pipe = log_pipe;
+    s->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) : -1;
+    return s->signals >= 0;
+}
+
+/* ---- what is looked at -------------------------------------------------------------------------------------------------- */
+
+static void
+become_ready(struct serve *s)
+{
+    const struct shm_region *r = s->heritage->region;
+    for (unsigned slot = 0; !s->ready && slot <= s->heritage->workers; slot++)
+        if (atomic_load(&r->slots[slot].state) != SHM_PROC_UP)
+            return;
+    if (s->ready)
+        return;
+    s->ready = true;
+    log_notice("Ready to accept connections on port %u: %u workers", control_of(s)->port, s->heritage->workers);
+    daemon_report(NULL);
+}
+
+/* Somebody may delete the file's name (at an ordinary user's logout the system does); the memory lives on, but nobody could
+ * find it again after a crash of everything. */
+static void
+look_at_file(struct serve *s)
+{
+    struct stat st;
+    int64_t now = now_ns();
+    if (s->file_gone || now - s->looked_ns < LOOK_NS)
+        return;
+    s->looked_ns = now;
+    if (fstat(s->heritage->region->fd, &st) != 0 || st.st_nlink > 0)
+        return;
+    s->file_gone = true;
+    atomic_store(&control_of(s)->region_file_gone, 1);
+    log_warning("the region's file %s was deleted by somebody: the server goes on, but if it is killed, its data are lost; save them and "
+                "restart it (for a user with logins, RemoveIPC=no in logind.conf keeps such files)", s->heritage->region->path);
+}
+
+/* Parameters or children have changed: what depends on both. */
+static void
+act_on_changes(struct serve *s)
+{
+    struct control_sh *control = control_of(s);
+    uint64_t generation = atomic_load(&control->config.generation);
+    if (generation == s->generation && s->children->forks == s->forks)
+        return;
+    s->generation = generation;
+    s->forks = s->children->forks;
+    oom_adjust(&control->config.live, s->children);
+}
+
+/* The signal that asks for the end; 0: none. */
+static int
+take_signals(struct serve *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            return (int)info.ssi_signo;
+        if (info.ssi_signo == SIGHUP) {
+            log_reopen();
+            s->reload_waits = true;
+        }
+    }
+    return 0;
+}
+
+const char *
+serve_run(struct serve *s)
+{
+    struct pollfd wait_for[] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->heritage->master_wake, .events = POLLIN},
+        {.fd = s->log_pipe, .events = POLLIN}};
+    for (;;) {
+        uint64_t count;
+        children_keep(s->children);
+        poll(wait_for, sizeof wait_for / sizeof wait_for[0], s->ready ? TICK_MS : QUICK_MS);
+        ssize_t n = read(s->heritage->master_wake, &count, sizeof count);
+        (void)n; /* the words tell what is asked for */
+        log_take(s->log_pipe);
+        int sig = take_signals(s);
+        children_reap(s->children);
+        children_watch(s->children, config_value(&control_of(s)->config.live, PARAM_WORKER_TIMEOUT));
+        become_ready(s);
+        look_at_file(s);
+        if (s->reload_waits)
+            s->reload_waits = !reload(s->settings, s->options, control_of(s));
+        act_on_changes(s);
+        if (sig)
+            return sig == SIGTERM ? "Received SIGTERM: finishing" : "Received SIGINT: finishing";
+        if (atomic_load(&control_of(s)->shutdown))
+            return "SHUTDOWN: finishing";
+    }
+}

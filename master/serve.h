@@ -1,0 +1,29 @@
+/* serve.h - the master while it serves: signals, children, requests of sealed workers, the region's file.
+ *
+ * Process: master. Locks: none.
+ */
+#ifndef KVSTASH_MASTER_SERVE_H
+#define KVSTASH_MASTER_SERVE_H
+
+#include "master/children.h"
+#include "master/settings.h"
+
+struct serve {
+    struct heritage *heritage;
+    struct children *children;
+    const struct options *options;
+    struct settings *settings;   /* as read last */
+    int signals;                 /* signalfd */
+    int log_pipe;                /* where children's records come */
+    uint64_t generation;         /* of the parameters that were acted on */
+    unsigned forks;              /* of children that were acted on */
+    int64_t looked_ns;           /* at the region's file */
+    bool ready, file_gone, reload_waits;
+};
+
+/* Blocks the signals that are looked at; false with errno. */
+bool serve_open(struct serve *s, int log_pipe);
+/* Until a signal or SHUTDOWN asks for the end; says why. */
+const char *serve_run(struct serve *s);
+
+#endif
