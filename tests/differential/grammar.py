@@ -30,7 +30,7 @@ GLOBAL = {"flushdb", "flushall", "swapdb", "keys", "scan", "dbsize", "randomkey"
 GROUP_WEIGHT = {"string": 30, "hash": 30, "generic": 22, "bitmap": 16, "connection": 3, "server": 3}
 COMMAND_WEIGHT = {"lcs": 0.15, "flushall": 0.1, "flushdb": 0.15, "swapdb": 0.3, "keys": 0.2, "command": 0.01, "command|list": 0.5,
                   "command|docs": 0.5, "info": 0.1, "memory|stats": 0.1, "select": 3, "hset": 2, "set": 2, "debug": 0.5,
-                  "del": 0.5, "unlink": 0.5, "hdel": 0.7, "lolwut": 0.1}
+                  "restore-asking": 4, "del": 0.5, "unlink": 0.5, "hdel": 0.7, "lolwut": 0.1}
 SPOILED = 0.14
 FAR_S = [4102444800, 4102444801, 4133980800, 5000000000, 9999999999]  # years 2100 to 2286
 SOON_MS = 1000000
@@ -352,7 +352,7 @@ def compile_argument(command, arg):
     flags = {f.decode() if isinstance(f, bytes) else f for f in arg.get(b"flags", [])}
     one, token = compile_one(command, arg), arg.get(b"token")
     token = [token] if token is not None else []
-    likely = 0.4 if arg[b"type"] == b"key" else 0.3
+    likely = 0.5 if arg[b"type"] in (b"block", b"oneof") else 0.35
 
     def make(p):
         if "optional" in flags and p.rng.random() > likely:
