@@ -1,0 +1,42 @@
+#!/usr/bin/python3
+"""The manual pages of kvstash-cli and kvstash-benchmark: each flag of --help is in the page with the same words, and no other;
+mandoc finds nothing to complain about."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+
+BIN = os.path.dirname(harness.KVSTASH)
+
+
+def of_help(program):
+    """{(letter, name, value): (sentence, default)} of --help."""
+    text = subprocess.run([os.path.join(BIN, program), "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
+    rows = re.findall(r"^  (?:-(.), |    )--(\S+)(?: (\S+))? +(.*?)(?: \(default (.*)\))?$", text, re.M)
+    return {row[:3]: row[3:] for row in rows}
+
+
+def of_page(path):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    items = re.findall(r"^\.It (?:Fl (.) , )?Fl -(\S+)(?: Ar (\S+))?\n(.*?)(?:\.\n|\n\(default\n\.Cm (.*) \) \.\n)", text, re.M)
+    return {item[:3]: item[3:] for item in items}
+
+
+def main():
+    for program in ("kvstash-cli", "kvstash-benchmark"):
+        page = os.path.join(BIN, "man", program + ".1")
+        told, written = of_help(program), of_page(page)
+        assert len(told) > 10, told
+        assert told == written, "%s: %s" % (program, set(told.items()) ^ set(written.items()))
+        if not shutil.which("mandoc"):
+            raise harness.Skip("no mandoc here")
+        lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False, timeout=10)
+        assert lint.returncode == 0 and lint.stdout == "", lint.stdout
+
+
+harness.run(main)
