@@ -156,26 +156,26 @@ expect_keys(const struct command_row *row, const char *command, const char *expe
     cr_assert_str_eq(got, expected, "%s: %s", command, got);
 }
 
-/* Specifications that no present row has, as Redis gives them to ZUNIONSTORE, XREAD, MIGRATE and EVAL. */
+/* Specifications that no present row has, as Redis gives them to ZUNIONSTORE, XREAD and MIGRATE. */
+static const struct command_key_spec store_specs[] = {
+    KEY_SPEC(1, 0, 1, KEY_OW),
+    {.flags = KEY_RO, .begin = KEY_BEGIN_INDEX, .index = 2, .find = KEY_FIND_KEYNUM, .keynum_at = 0, .first = 1, .step = 1},
+    {0},
+};
+static const struct command_key_spec streams_specs[] = {
+    {.flags = KEY_RO, .begin = KEY_BEGIN_KEYWORD, .keyword = "STREAMS", .index = 1, .find = KEY_FIND_RANGE, .last = -1,
+        .step = 1, .limit = 2},
+    {0},
+};
+static const struct command_key_spec migrate_specs[] = {
+    {.flags = KEY_RW, .begin = KEY_BEGIN_KEYWORD, .keyword = "KEYS", .index = -2, .find = KEY_FIND_RANGE, .last = -1, .step = 1},
+    {0},
+};
+static const struct command_row zunionstore = {.name = "z", .keys = store_specs}, xread = {.name = "x", .keys = streams_specs},
+                                migrate = {.name = "m", .keys = migrate_specs};
+
 Test(command_keys, numbers_and_keywords)
 {
-    static const struct command_key_spec store[] = {
-        KEY_SPEC(1, 0, 1, KEY_OW),
-        {.flags = KEY_RO, .begin = KEY_BEGIN_INDEX, .index = 2, .find = KEY_FIND_KEYNUM, .keynum_at = 0, .first = 1, .step = 1},
-        {0},
-    };
-    static const struct command_key_spec streams[] = {
-        {.flags = KEY_RO, .begin = KEY_BEGIN_KEYWORD, .keyword = "STREAMS", .index = 1, .find = KEY_FIND_RANGE, .last = -1,
-            .step = 1, .limit = 2},
-        {0},
-    };
-    static const struct command_key_spec migrate[] = {
-        {.flags = KEY_RW, .begin = KEY_BEGIN_KEYWORD, .keyword = "KEYS", .index = -2, .find = KEY_FIND_RANGE, .last = -1,
-            .step = 1},
-        {0},
-    };
-    const struct command_row zunionstore = {.name = "z", .keys = store}, xread = {.name = "x", .keys = streams},
-                             move = {.name = "m", .keys = migrate};
     expect_keys(&zunionstore, "z d 2 a b weights 1 2", "d a b");
     expect_keys(&zunionstore, "z d 3 a b", "");
     expect_keys(&zunionstore, "z d 0 a b", "");
@@ -188,8 +188,44 @@ Test(command_keys, numbers_and_keywords)
     expect_keys(&xread, "x count 2 STREAMS a 0", "a");
     expect_keys(&xread, "x count 2 streams", "");
     expect_keys(&xread, "x count 2 a b", "");
-    expect_keys(&move, "m host 1 x 0 100 copy keys a b c", "a b c");
-    expect_keys(&move, "m host 1 x 0 100 copy", "");
+    expect_keys(&migrate, "m host 1 x 0 100 copy keys a b c", "a b c");
+    expect_keys(&migrate, "m host 1 x 0 100 copy", "");
+}
+
+/* Whatever the arguments are, what is found are arguments, and a second look finds the same. */
+static void
+check_any_arguments(const struct command_row *row, const struct command_row *container)
+{
+    static const char *const words[] = {"0", "1", "2", "-1", "3", "99", "9223372036854775807", "get", "set", "overflow", "STREAMS",
+        "KEYS", "", "x"};
+    struct resp_arg argv[8];
+    struct command_key found[64], again[64];
+    uint64_t state = 88172645463325252u;
+    (void)container;
+    for (unsigned round = 0; round < 2000; round++) {
+        int argc = 1 + (int)(round % 8);
+        for (int i = 0; i < argc; i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            const char *word = words[state % (sizeof words / sizeof words[0])];
+            argv[i] = (struct resp_arg){.data = word, .len = strlen(word)};
+        }
+        int n = command_keys_find(row, argc, argv, found, 64);
+        cr_assert(n >= 0 && n <= 2 * argc, "%s: %d keys", row->name, n);
+        for (int i = 0; i < n; i++)
+            cr_assert(found[i].arg > 0 && found[i].arg < argc && found[i].flags, "%s", row->name);
+        cr_assert_eq(command_keys_find(row, argc, argv, again, 1), n);
+        cr_assert(n == 0 || again[0].arg == found[0].arg);
+    }
+}
+
+Test(command_keys, any_arguments)
+{
+    each_row(check_any_arguments);
+    check_any_arguments(&zunionstore, NULL);
+    check_any_arguments(&xread, NULL);
+    check_any_arguments(&migrate, NULL);
 }
 
 /* ---- arguments -------------------------------------------------------------------------------------------------------- */
