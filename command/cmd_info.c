@@ -22,17 +22,6 @@ struct info {
     struct buf *text;
 };
 
-static uint64_t
-used_memory(const struct shm_region *r)
-{
-    uint64_t used = r->header->off_span_metas;
-    for (unsigned i = 0; i < r->nshards; i++)
-        used += *(volatile uint64_t *)&r->shards[i].used_bytes;
-    for (unsigned i = 0; i < r->nslots; i++)
-        used += atomic_load_explicit(&r->header->private_bytes[i], memory_order_relaxed);
-    return used;
-}
-
 static const char *
 human(uint64_t bytes, char text[32])
 {
@@ -83,13 +72,13 @@ info_memory(struct info *i)
 {
     const struct shm_header_sh *h = i->engine->region->header;
     char used_text[32], max_text[32];
-    uint64_t used = used_memory(i->engine->region), max = (uint64_t)config_number(i->engine, PARAM_MAXMEMORY);
+    uint64_t used = shm_region_used(i->engine->region), max = (uint64_t)config_number(i->engine, PARAM_MAXMEMORY);
     uint64_t committed = atomic_load(&h->committed_extents) * SHM_EXTENT_BYTES;
     buf_printf(i->text,
         "used_memory:%lu\r\nused_memory_human:%s\r\nused_memory_dataset:%lu\r\nmaxmemory:%lu\r\nmaxmemory_human:%s\r\n"
         "maxmemory_policy:noeviction\r\nregion_bytes:%lu\r\nregion_committed_bytes:%lu\r\nregion_limit_bytes:%lu\r\n"
         "region_free_bytes:%lu\r\nmem_allocator:kv-stash\r\n",
-        (unsigned long)used, human(used, used_text), (unsigned long)(used - h->off_span_metas), (unsigned long)max,
+        (unsigned long)used, human(used, used_text), (unsigned long)(used - shm_region_fixed(i->engine->region)), (unsigned long)max,
         human(max, max_text), (unsigned long)h->bytes, (unsigned long)committed,
         (unsigned long)(atomic_load(&h->committed_limit) * SHM_EXTENT_BYTES),
         (unsigned long)(atomic_load(&h->free_spans) * SHM_SPAN_BYTES));

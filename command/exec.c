@@ -87,13 +87,8 @@ row_of(const struct command_row *row, int argc, const struct resp_arg *argv, str
 static bool
 over_limit(const struct engine *e)
 {
-    const struct shm_region *r = e->region;
-    uint64_t limit = (uint64_t)config_number(e, PARAM_MAXMEMORY), used = 0;
-    if (limit == 0)
-        return false;
-    for (unsigned i = 0; i < r->nshards; i++)
-        used += *(volatile const uint64_t *)&r->shards[i].used_bytes;
-    return used > limit;
+    uint64_t limit = (uint64_t)config_number(e, PARAM_MAXMEMORY);
+    return limit != 0 && shm_region_used(e->region) > limit;
 }
 
 /* Is the request refused before it runs? Then its error was replied. */

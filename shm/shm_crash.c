@@ -14,6 +14,7 @@ static uint64_t armed_at;
 static uint64_t passed;
 static int armed_signal = SIGKILL;
 static void (*last_act)(void);
+static uint64_t fails_at;
 
 static void
 arm(uint64_t n, int signal)
@@ -39,6 +40,24 @@ void
 shm_crash_set_hook(void (*hook)(void))
 {
     last_act = hook;
+}
+
+void
+shm_crash_fail(uint64_t n)
+{
+    fails_at = n;
+}
+
+bool
+shm_crash_fail_pending(void)
+{
+    return fails_at != 0;
+}
+
+bool
+shm_crash_fails(void)
+{
+    return fails_at != 0 && --fails_at == 0;
 }
 
 uint64_t

@@ -3,10 +3,12 @@
  * A build with --enable-crash-points counts every point passed in this process; at the armed number the process ends
  * by SIGKILL, as if the kernel had chosen that instruction. Points stand before and after each store that other
  * processes can see on the write path, in the commit, in redo and undo, and in recovery. Otherwise they are nothing.
+ * The same build can let the n-th claim of a span, or the n-th commit of an extent, be refused.
  */
 #ifndef KVSTASH_SHM_CRASH_H
 #define KVSTASH_SHM_CRASH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef KVSTASH_CRASH_POINTS
@@ -20,8 +22,15 @@ void shm_crash_set_hook(void (*hook)(void));
 uint64_t shm_crash_passed(void);
 void shm_crash_point(void);
 #define SHM_POINT() shm_crash_point()
+/* Lets the n-th taking of memory from the region from now on fail, and only that; 0 disarms. */
+void shm_crash_fail(uint64_t n);
+bool shm_crash_fails(void);
+/* Is the armed failure still to come? */
+bool shm_crash_fail_pending(void);
+#define SHM_FAILS() shm_crash_fails()
 #else
 #define SHM_POINT() ((void)0)
+#define SHM_FAILS() false
 #endif
 
 #endif

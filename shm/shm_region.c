@@ -26,6 +26,7 @@
 
 #include "base/crc.h"
 #include "shm/shm_crash.h"
+#include "shm/shm_ring.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -396,7 +397,7 @@ commit_extent(struct shm_region *r, uint64_t extent)
 {
     struct shm_header_sh *h = r->header;
     uint64_t first = extent * SHM_SPANS_PER_EXTENT, off = h->off_extents + extent * SHM_EXTENT_BYTES;
-    if (!file_system_has_room(r->fd)) {
+    if (SHM_FAILS() || !file_system_has_room(r->fd)) {
         errno = ENOSPC;
         return false;
     }
@@ -434,4 +435,24 @@ shm_region_commit(struct shm_region *r, unsigned n)
             return i;
     }
     return n;
+}
+
+/* ---- memory in use --------------------------------------------------------------------------------------- */
+
+uint64_t
+shm_region_fixed(const struct shm_region *r)
+{
+    bool rings = (atomic_load_explicit(&r->header->mode, memory_order_relaxed) & SHM_MODE_LOG_MASK) != 0;
+    return r->header->off_rings + (rings ? r->nslots * sizeof(struct shm_ring_sh) : 0);
+}
+
+uint64_t
+shm_region_used(const struct shm_region *r)
+{
+    uint64_t used = shm_region_fixed(r);
+    for (unsigned i = 0; i < r->nshards; i++)
+        used += *(volatile const uint64_t *)&r->shards[i].used_bytes;
+    for (unsigned i = 0; i < r->nslots; i++)
+        used += atomic_load_explicit(&r->header->private_bytes[i], memory_order_relaxed);
+    return used;
 }

@@ -71,6 +71,12 @@ void shm_region_init_mutex(pthread_mutex_t *m);
  * errno: ENOSPC when the file system or the limit refuses. Housekeeper (or single-process set-up) only. */
 unsigned shm_region_commit(struct shm_region *r, unsigned n);
 
+/* Memory in use, as INFO tells it and maxmemory is compared with: the fixed part, with the log's rings if they are on, the
+ * shards' blocks, the processes' buffers. Sums without locks: right but for what is under way. */
+uint64_t shm_region_used(const struct shm_region *r);
+/* The fixed part of it. */
+uint64_t shm_region_fixed(const struct shm_region *r);
+
 static inline void *
 shm_at(const struct shm_region *r, shm_off off)
 {

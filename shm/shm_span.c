@@ -54,7 +54,7 @@ uint64_t
 shm_span_claim(struct shm_region *r, unsigned slot, unsigned class, uint64_t *rover, uint64_t *word)
 {
     uint64_t extents = atomic_load(&r->header->committed_extents);
-    for (uint64_t i = 0; i < extents; i++) {
+    for (uint64_t i = SHM_FAILS() ? extents : 0; i < extents; i++) {
         uint64_t extent = (*rover + i) % extents;
         uint32_t hint = atomic_load_explicit(&r->extent_hints[extent], memory_order_relaxed);
         if (hint == 0)

@@ -74,7 +74,7 @@ rig_open(struct rig *k, unsigned extents)
     memset(k, 0, sizeof *k);
     snprintf(path, sizeof path, "/dev/shm/kvstash-test-%d", (int)getpid());
     struct shm_region_options o = {.path = path, .bytes = REGION_BYTES, .shards = 4, .databases = 3, .slots = RIG_SLOTS,
-        .shared_bytes = sizeof(struct control_sh), .hugepages = SHM_HUGEPAGES_NEVER};
+        .shared_bytes = control_bytes(RIG_SLOTS), .hugepages = SHM_HUGEPAGES_NEVER};
     k->page = mmap(NULL, sizeof *k->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (k->page == MAP_FAILED)
         rig_fail("no memory for the page");
