@@ -23,7 +23,7 @@
 #include "command/control.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_read.h"
-#include "types/type_string.h"
+#include "types/type_value.h"
 
 #define UNKNOWN_ARGS_MAX 128
 
@@ -226,7 +226,7 @@ copy_out(struct cmd *c)
     c->copy = CMD_COPY_ABSENT;
     if (got == SHM_READ_ABSENT)
         return true;
-    if (shm_entry_type(entry) == SHM_TYPE_STRING && type_string_needs_lock(entry)) {
+    if (type_value_needs_lock(entry)) {
         c->copy = CMD_COPY_NONE;
         return false;
     }

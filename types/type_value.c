@@ -25,6 +25,12 @@ type_value_free(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e)
     return is_string(e) ? type_string_free(tx, shard, e) : type_hash_free(tx, shard, e);
 }
 
+bool
+type_value_needs_lock(const struct shm_entry_sh *e)
+{
+    return is_string(e) ? type_string_needs_lock(e) : type_hash_needs_lock(e);
+}
+
 const char *
 type_value_name(const struct shm_entry_sh *e)
 {

@@ -15,6 +15,8 @@
 void type_value_init(void);
 /* Frees what the entry's value refers to (a shm_entry_free_fn). */
 bool type_value_free(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e);
+/* Does reading the value follow offsets (so that a private copy of the entry is not enough)? */
+bool type_value_needs_lock(const struct shm_entry_sh *e);
 /* string, hash: as TYPE says. */
 const char *type_value_name(const struct shm_entry_sh *e);
 /* As OBJECT ENCODING says. */
