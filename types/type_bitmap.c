@@ -225,6 +225,13 @@ wrap(const struct bitmap_field *f, uint64_t value)
     return (int64_t)(f->is_signed && low >> (f->bits - 1) ? low | ~0ull << f->bits : low);
 }
 
+/* Redis tells an overflow by comparing with max - value, which wraps for values near INT64_MIN: these saturate at the top. */
+static bool
+saturates_at_max(const struct bitmap_field *f, int64_t value, __int128 exact, __int128 max)
+{
+    return exact > max || (f->is_signed && f->bits < 64 && value < (int64_t)max - INT64_MAX);
+}
+
 bool
 type_bitmap_field_add(const struct bitmap_field *f, enum type_bitmap_overflow overflow, int64_t value, int64_t by, int64_t *sum)
 {
@@ -233,7 +240,7 @@ type_bitmap_field_add(const struct bitmap_field *f, enum type_bitmap_overflow ov
     if (exact >= min && exact <= max)
         *sum = (int64_t)exact;
     else if (overflow == TYPE_BITMAP_SAT)
-        *sum = (int64_t)(exact > max ? max : min);
+        *sum = (int64_t)(saturates_at_max(f, value, exact, max) ? max : min);
     else
         *sum = wrap(f, (uint64_t)exact);
     return (exact >= min && exact <= max) || overflow != TYPE_BITMAP_FAIL;
