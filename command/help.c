@@ -130,7 +130,10 @@ static void
 reply_line(struct cmd *c, struct buf *line)
 {
     buf_append(line, "", 1);
-    resp_out_simple(c->out, buf_failed(line) ? "?" : buf_head(line));
+    if (buf_failed(line))
+        c->out->buf->failed = true; /* as if the reply itself had found no memory */
+    else
+        resp_out_simple(c->out, buf_head(line));
     buf_clear(line, LINE_KEEP);
 }
 
