@@ -123,7 +123,8 @@ proctype auditor(byte me; byte slot)
     do
     :: k < SLOTS -> recover_slot(k, 0); assert(state[k] == IDLE && recover[k].owner == NOBODY); k++
     :: else -> break
-    od
+    od;
+    atomic { CHECK(0); CHECK(1) }
 }
 
 init

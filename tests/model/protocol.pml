@@ -10,8 +10,10 @@
  *
  * The including file defines PROCS, SLOTS, SHARDS, DEATHS and may define
  *     WORDS   data words per shard             LOG    rings and tickets
- *     UNDO    undo records per journal         SPANS  shard 0's word names a span; redo items
+ *     UNDO    undo records per journal         SPANS  blocks from a pool; redo items
  *     FINE    each store of the journal alone  HEIRS  slots pass on
+ *
+ * With SPANS a shard's word is the number of a span, which holds what a word holds without.
  */
 #ifndef WORDS
 #define WORDS 1
@@ -56,9 +58,8 @@
 #define undo_oldest_first 25
 #define log_latched_at_begin 26
 #define cut_before_log_on 27
-#define consistent_before_recovery 28
-#define idle_before_undo 29
-#define last_ticket_not_settled 30
+#define idle_before_undo 28
+#define last_ticket_not_settled 29
 #ifndef MUTATION
 #define MUTATION 0
 #endif
@@ -207,9 +208,9 @@ inline undo_to_idle(o)
     :: else \
     fi
 #if MUTATION == redo_plain_store
-#define REDO(k, from, to) span_state[k] = to; span_owner[k] = 0; span_gen[k] = from + 1
+#define REDO(k, from, to) span_state[k] = to; span_owner[k] = NOBODY; span_gen[k] = from + 1
 #else
-#define REDO(k, from, to) SWAP(k, from, to, 0)
+#define REDO(k, from, to) SWAP(k, from, to, NOBODY)
 #endif
 
 /* Two items: 0, the claim becomes the shard's; 1, the old span free. */
@@ -305,8 +306,7 @@ inline recover_journal(s, o)
 
 /* Ghost: whoever gets the lock finds what was committed, whole. */
 #ifdef SPANS
-#define WHOLE(s) (span_state[data[0]] == USED && content[data[0]] == ghost[0] && \
-    (s == 0 || data[s] == ghost[s]))
+#define WHOLE(s) (span_state[data[s]] == USED && content[data[s]] == ghost[s])
 #else
 #define WHOLE(s) (data[s * WORDS] == ghost[s] && data[s * WORDS + WORDS - 1] == ghost[s])
 #endif
@@ -331,9 +331,6 @@ inline lock_take(s)
     :: atomic { shard[s].owner == NOBODY && shard[s].died -> shard[s].owner = me };
 #if MUTATION == seq_even_before_recovery
         SEQ_RECOVERED(s);
-#endif
-#if MUTATION == consistent_before_recovery
-        shard[s].died = false;
 #endif
         recover_journal(s, 0);
         recover_journal(s, 1);
@@ -408,9 +405,7 @@ inline tx_begin()
         redo_count[slot] = 0;
 #endif
 #ifdef LOG
-#if MUTATION != no_floor
         floor[slot] = NONE;
-#endif
 #if MUTATION != commit_pos_left_over
         commit_pos[slot] = head[slot] + 1;
 #endif
@@ -577,15 +572,15 @@ inline tx_commit()
 }
 
 #ifdef SPANS
-/* A fresh span for shard 0; claimed stays NOBODY if the pool is empty. Its content is written before anybody sees it. */
-#define CLAIM(k) span_state[k] == FREE -> claimed = k; span_state[k] = CLAIMED; span_owner[k] = slot; \
-    span_gen[k] = span_gen[k] + 1; content[k] = ghost[0] + 1
-inline span_claim()
+/* A fresh span for shard s; claimed stays NOBODY if the pool is empty. Its content is written before anybody sees it. */
+#define CLAIM(k, s) span_state[k] == FREE -> claimed = k; span_state[k] = CLAIMED; span_owner[k] = slot; \
+    span_gen[k] = span_gen[k] + 1; content[k] = ghost[s] + 1
+inline span_claim(s)
 {
     if
-    :: d_step { CLAIM(0) }
-    :: d_step { CLAIM(1) }
-    :: d_step { CLAIM(2) }
+    :: d_step { CLAIM(0, s) }
+    :: d_step { CLAIM(1, s) }
+    :: d_step { CLAIM(2, s) }
     :: span_state[0] != FREE && span_state[1] != FREE && span_state[2] != FREE
     fi
 }
@@ -606,10 +601,22 @@ inline span_claim()
 
 inline tx_abort()
 {
+#if MUTATION == unlock_before_idle
+    i = undo_count[slot];
+    do
+    :: d_step { i > 0 -> i--; UNDO_ONE(slot) }
+    :: i == 0 -> break
+    od;
+    SEQS_EVEN;
+    UNLOCK_ALL;
+    state[slot] = IDLE;
+    UNCLAIM;
+#else
     undo_to_idle(slot);
     UNCLAIM;
     SEQS_EVEN;
     UNLOCK_ALL;
+#endif
     locked = 0
 }
 

@@ -1,7 +1,8 @@
 /* spans.pml - blocks of a shared pool: claimed for a slot, made the shard's or free by redo items, swept after a death.
  *
- * Each transaction replaces shard 0's span by a fresh one. Demanded: the shard's span is USED and holds what was committed;
- * nobody's claim is taken away or given twice; at the end one span is USED and all others are FREE (nothing leaked).
+ * Each writer has a shard of its own and replaces its span by a fresh one; the pool of three, with one free, is what they
+ * share. Demanded: a shard's span is USED and holds what was committed; nobody's claim is taken away or given twice; at the end
+ * each shard has one and all others are FREE (nothing leaked).
  */
 #ifndef DEATHS
 #define DEATHS 2
@@ -10,7 +11,7 @@
 #define TXS 2 /* of the writer in slot 0; the other does one */
 #endif
 #define SLOTS 2
-#define SHARDS 1
+#define SHARDS 2
 #define SPANS
 #define PROCS 5
 #define MORTALS 3 /* the recoverer of slot 0 too */
@@ -28,12 +29,12 @@ proctype writer(byte me; byte slot; byte txs)
         :: txs > 0 ->
             txs--;
             tx_begin();
-            tx_enter(0);
-            span_claim();
+            tx_enter(slot);
+            span_claim(slot);
             if
             :: claimed == NOBODY -> tx_abort()
             :: claimed != NOBODY ->
-                tx_set(0, claimed);
+                tx_set(slot, claimed);
                 if
                 :: atomic { REDO_PREPARE(undo_old[slot * UNDO]); claimed = NOBODY };
                     tx_commit()
@@ -69,6 +70,7 @@ proctype auditor(byte me; byte slot)
     timeout ->
     assert(ended == SLOTS && !alive[2] && !alive[3]);
     RECOVER_SHARD(0);
+    RECOVER_SHARD(1);
     recover_slot(0, 0);
     recover_slot(1, 0);
     do
@@ -78,13 +80,15 @@ proctype auditor(byte me; byte slot)
             k++ }
     :: else -> break
     od;
-    assert(used == 1 && free == NSPANS - 1)
+    assert(used == SHARDS && free == NSPANS - SHARDS)
 }
 
 init
 {
     atomic {
         span_state[0] = USED;
+        span_state[1] = USED;
+        data[1] = 1;
         alive[0] = true;
         alive[1] = true;
         alive[2] = true;
