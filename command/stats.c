@@ -85,6 +85,7 @@ stats_is_cheap(const struct command_row *row)
 static struct stats_sh *
 own(const struct engine *e)
 {
+    xassert_debug(control_bytes(e->slot + 1) <= e->region->header->shared_bytes);
     return control_stats(e->control, e->slot);
 }
 

@@ -21,6 +21,12 @@
 static struct rig rig;
 
 static void
+set_number(enum param_id id, int64_t n)
+{
+    config_put(&rig.engine.control->config.live, (int)id, &(struct param_value){ .number = n });
+}
+
+static void
 run(int argc, const struct resp_arg *argv, struct buf *reply)
 {
     struct rig_line l = { .text = "", .argc = argc, .argv = (struct resp_arg *)argv };
@@ -113,8 +119,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         return 0;
     if (rig.page == NULL)
         rig_open(&rig, EXTENTS);
-    config_put(&rig.engine.control->config.live, PARAM_HASH_MAX_LISTPACK_ENTRIES,
-               &(struct param_value){ .number = bytes[0] & 2 ? 0 : 512 });
+    set_number(PARAM_ENABLE_DEBUG_COMMAND, 1);
+    set_number(PARAM_HASH_MAX_LISTPACK_ENTRIES, bytes[0] & 2 ? 0 : 512);
     buf_init(&payload);
     buf_append(&payload, bytes + 1, len - 1);
     if (!(bytes[0] & 1))

@@ -1,8 +1,8 @@
 /* switch.pml - the log is switched on while transactions run (shm_ring_switch), then a cut is taken.
  *
  * The switch stores the mode and passes over all shard locks; the cut takes them all, draws a ticket and keeps the state. A
- * transaction notes an effect for each change while the mode says so, and is logged if it has one at its commit. Demanded:
- * the state of the cut and the records from its ticket on make the last state; nothing between is lost or applied twice.
+ * transaction looks at the mode once, with its first lock held, and is logged or not by that. Demanded: the state of the cut
+ * and the records from its ticket on make the last state; nothing between is lost or applied twice.
  */
 #ifndef DEATHS
 #define DEATHS 1
@@ -23,22 +23,12 @@
 #include "protocol.pml"
 
 bool mode;
-byte effects[SLOTS * RECORDS]; /* which shards a record changes */
 byte cut_ticket, cut_state[SHARDS];
 byte ended;
 
-/* One change and its effect, noted only while the log is on. */
-inline change(s)
-{
-    tx_set(s, ghost[s] + 1);
-#if MUTATION != log_latched_at_begin
-    noted = noted | mode << s
-#endif
-}
-
 proctype writer(byte me; byte slot; byte txs)
 {
-    byte i, locked, drawn, noted;
+    byte i, locked, drawn;
     bool logging;
     {
         do
@@ -46,26 +36,23 @@ proctype writer(byte me; byte slot; byte txs)
             txs--;
             tx_begin();
 #if MUTATION == log_latched_at_begin
-            noted = (mode -> 3 : 0);
-#endif
+            logging = mode;
             tx_enter(0);
-            tx_enter(1);
-            change(0);
-            change(1);
-#if MUTATION == log_latched_at_begin
-            logging = noted != 0;
 #else
-            logging = mode && noted != 0;
+            tx_enter(0);
+            logging = mode;
 #endif
-            effects[slot * RECORDS + head[slot] % RECORDS] = noted;
+            tx_enter(1);
+            tx_set(0, ghost[0] + 1);
+            tx_set(1, ghost[1] + 1);
             tx_commit();
-            noted = 0
+            logging = false
         :: else -> break
         od
     } unless {
         dead[me]
     };
-    atomic { i = 0; locked = 0; drawn = 0; noted = 0; logging = false; txs = 0; alive[me] = false; ended++ }
+    atomic { i = 0; locked = 0; drawn = 0; logging = false; txs = 0; alive[me] = false; ended++ }
 }
 
 inline cut()
@@ -119,8 +106,8 @@ proctype auditor(byte me; byte slot)
                 :: r < RECORDS ->
                     if
                     :: r < head[s] && rec_ticket[s * RECORDS + r] == t ->
-                        cut_state[0] = cut_state[0] + IN(effects[s * RECORDS + r], 0);
-                        cut_state[1] = cut_state[1] + IN(effects[s * RECORDS + r], 1)
+                        cut_state[0] = cut_state[0] + 1;
+                        cut_state[1] = cut_state[1] + 1
                     :: else
                     fi;
                     r++

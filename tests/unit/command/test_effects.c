@@ -35,7 +35,7 @@ bench_open(struct bench *b)
     memset(b, 0, sizeof *b);
     snprintf(path, sizeof path, "/dev/shm/kvstash-test-%d", (int)getpid());
     struct shm_region_options o = {.path = path, .bytes = 256u << 20, .shards = 4, .databases = 4, .slots = 2,
-        .shared_bytes = sizeof(struct control_sh), .hugepages = SHM_HUGEPAGES_NEVER};
+        .shared_bytes = control_bytes(2), .hugepages = SHM_HUGEPAGES_NEVER};
     cr_assert(shm_region_create(&b->region, &o, &e), "%s", e.text);
     unlink(path);
     cr_assert_eq(shm_region_commit(&b->region, 24), 24);
