@@ -1,13 +1,16 @@
 /* limits.c - the machine's limits (see limits.h). Sources: cgroups(7), proc(5). */
 #include "master/limits.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "master/hugetlb.h"
 
 #define DESCRIPTORS_FEW 48
 #define DESCRIPTORS_MAX 65536 /* taken where they are allowed, so that maxclients can be raised */
@@ -75,7 +78,10 @@ group_limit(void)
 uint64_t
 limits_region_bytes(const char *dir)
 {
+    struct statfs fs;
     struct statvfs v;
+    if (statfs(dir, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC)
+        return hugetlb_free_bytes(); /* set aside already, and no group's limit counts them */
     uint64_t limit = least((uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), group_limit());
     uint64_t headroom = limit / HEADROOM_SHARE;
     limit -= headroom > HEADROOM_MIN ? headroom : least(HEADROOM_MIN, limit);

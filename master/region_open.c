@@ -19,6 +19,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "master/hugetlb.h"
 #include "master/limits.h"
 #include "shm/shm_recover.h"
 
@@ -66,14 +67,25 @@ region_open_lock(const char *dir, int *lock_fd, struct shm_error *e)
     return true;
 }
 
+/* Where the directory's region is, or else is to be: in hugetlbfs if its free pages cover the whole region and huge pages
+ * are not unwanted, else in /dev/shm. */
 static bool
-default_path(const char *dir, char path[256], struct shm_error *e)
+default_path(const struct region_wish *w, char path[256], struct shm_error *e)
 {
-    char *real = realpath(dir, NULL);
+    char mount[200], huge[256] = "", *real = realpath(w->dir, NULL);
+    struct stat st;
     if (!real)
-        return fail(e, "cannot resolve the data directory %s: %s", dir, strerror(errno));
-    snprintf(path, 256, "/dev/shm/kvstash-%u-%016lx", (unsigned)geteuid(), (unsigned long)XXH3_64bits(real, strlen(real)));
+        return fail(e, "cannot resolve the data directory %s: %s", w->dir, strerror(errno));
+    unsigned long hash = XXH3_64bits(real, strlen(real));
     free(real);
+    snprintf(path, 256, "/dev/shm/kvstash-%u-%016lx", (unsigned)geteuid(), hash);
+    if (!hugetlb_mount(mount, sizeof mount))
+        return true;
+    snprintf(huge, sizeof huge, "%s/kvstash-%u-%016lx", mount, (unsigned)geteuid(), hash);
+    uint64_t bytes = w->bytes ? w->bytes : limits_region_bytes("/dev/shm");
+    bool fits = w->hugepages != SHM_HUGEPAGES_NEVER && hugetlb_free_bytes() >= bytes + SHM_EXTENT_BYTES;
+    if (lstat(huge, &st) == 0 || (fits && lstat(path, &st) != 0))
+        strcpy(path, huge);
     return true;
 }
 
@@ -156,6 +168,19 @@ attach(struct shm_region *r, const struct region_wish *w, const char *path, stru
     return true;
 }
 
+/* With `hugepages always`: has the region none? The first extent shows it. */
+static bool
+huge_pages_missing(struct shm_region *r, const struct region_wish *w, struct shm_error *e)
+{
+    if (w->hugepages != SHM_HUGEPAGES_ALWAYS)
+        return false;
+    if (shm_region_commit(r, 1) == 1 && r->header->page_kind != SHM_PAGES_4K)
+        return false;
+    fail(e, "hugepages is 'always', but %s gets no huge pages; reserve them (vm.nr_hugepages for the whole region-size, and a "
+            "mounted hugetlbfs), or say hugepages auto", r->path);
+    return true;
+}
+
 static bool
 create(struct shm_region *r, const struct region_wish *w, const char *path, struct shm_error *e)
 {
@@ -172,7 +197,7 @@ create(struct shm_region *r, const struct region_wish *w, const char *path, stru
     uint64_t extents = limit / SHM_EXTENT_BYTES;
     if (extents < atomic_load(&r->header->committed_limit))
         atomic_store(&r->header->committed_limit, extents);
-    if (!id_write(w->dir, r->header->lineage, e)) {
+    if (huge_pages_missing(r, w, e) || !id_write(w->dir, r->header->lineage, e)) {
         shm_region_close(r, true);
         return false;
     }
@@ -199,7 +224,7 @@ region_open(struct shm_region *r, const struct region_wish *w, bool *attached, s
     struct stat st;
     if (w->path)
         snprintf(path, sizeof path, "%s", w->path);
-    else if (!default_path(w->dir, path, e))
+    else if (!default_path(w, path, e))
         return false;
     *attached = false;
     if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && holds_nothing(path))

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,13 +222,21 @@ init_parts(struct shm_region *r)
     shm_region_reset_locks(r);
 }
 
-/* Asks for huge pages; whether there are any shows when the first extent is committed. The parts in front of the extents
- * are touched by every command: they get huge pages too, as far as they fill any. */
+static bool
+is_hugetlbfs(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
+}
+
+/* A file of hugetlbfs has huge pages. Others are asked for; whether there are any shows when the first extent is
+ * committed. The parts in front of the extents are touched by every command: they get huge pages too, as far as they
+ * fill any. */
 static void
 advise_pages(struct shm_region *r, enum shm_hugepages wanted)
 {
-    r->header->page_kind = SHM_PAGES_4K;
-    if (wanted == SHM_HUGEPAGES_NEVER || madvise(r->base, r->bytes, MADV_HUGEPAGE) != 0)
+    r->header->page_kind = is_hugetlbfs(r->fd) ? SHM_PAGES_HUGETLB : SHM_PAGES_4K;
+    if (r->header->page_kind == SHM_PAGES_HUGETLB || wanted == SHM_HUGEPAGES_NEVER || madvise(r->base, r->bytes, MADV_HUGEPAGE) != 0)
         return;
     r->header->page_kind = SHM_PAGES_THP;
     for (uint64_t off = 0; off + SHM_EXTENT_BYTES <= r->header->off_rings; off += SHM_EXTENT_BYTES)
@@ -397,7 +407,8 @@ commit_extent(struct shm_region *r, uint64_t extent)
 {
     struct shm_header_sh *h = r->header;
     uint64_t first = extent * SHM_SPANS_PER_EXTENT, off = h->off_extents + extent * SHM_EXTENT_BYTES;
-    if (SHM_FAILS() || !file_system_has_room(r->fd)) {
+    bool roomy = h->page_kind == SHM_PAGES_HUGETLB || file_system_has_room(r->fd); /* hugetlbfs tells no free blocks */
+    if (SHM_FAILS() || !roomy) {
         errno = ENOSPC;
         return false;
     }
