@@ -205,7 +205,7 @@ run_turns(struct bench *b, struct test_name *t, unsigned rounds, struct bench_fi
 static bool
 run_pair(struct bench *b, struct test_name *t)
 {
-    unsigned rounds = strstr(t->text, "fill") == t->text || strstr(t->text, "hfill") == t->text ? 1 : (unsigned)b->options.rounds;
+    unsigned rounds = bench_test_is_fill(t->text, t->len) ? 1 : (unsigned)b->options.rounds;
     struct bench_figures *figures = calloc(2 * rounds, sizeof *figures);
     if (figures == NULL) {
         fprintf(stderr, "kvstash-benchmark: out of memory\n");

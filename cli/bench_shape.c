@@ -163,6 +163,14 @@ bench_test_exists(const char *name, size_t len)
 }
 
 bool
+bench_test_is_fill(const char *name, size_t len)
+{
+    const struct test *t = find(name, len);
+    xassert(t != NULL);
+    return t->sequential;
+}
+
+bool
 bench_requests_create(struct bench_requests *r, const char *name, size_t len, const struct bench_options *o)
 {
     const struct test *t = find(name, len);

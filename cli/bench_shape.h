@@ -51,6 +51,8 @@ struct bench_requests {
 
 /* True if there is a test of this name (len bytes). */
 bool bench_test_exists(const char *name, size_t len);
+/* True if the test, which exists, goes through the key space once and in order. */
+bool bench_test_is_fill(const char *name, size_t len);
 /* Prepares the named test, which exists. False: memory is short. Destroy in either case. */
 bool bench_requests_create(struct bench_requests *r, const char *name, size_t len, const struct bench_options *o);
 void bench_requests_destroy(struct bench_requests *r);

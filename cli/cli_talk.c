@@ -177,10 +177,10 @@ next_reply(struct cli_talk *t, unsigned manner)
 
 /* Shows what comes till the connection ends. */
 static bool
-show_messages(struct cli_talk *t)
+show_messages(struct cli_talk *t, unsigned manner)
 {
     struct resp_value *message;
-    if (t->format == cli_format_typed)
+    if (t->format == cli_format_typed && (manner & PUSHED) != 0)
         puts("Reading messages... (press Ctrl-C to quit)");
     fflush(stdout);
     while ((message = link_read(&t->link)) != NULL) {
@@ -214,7 +214,7 @@ cli_talk_flush(struct cli_talk *t)
     for (size_t i = 0; i < t->asks; i++) {
         const struct cli_asked *a = &t->asked[i];
         if ((a->manner & (ENDLESS | PUSHED)) == (ENDLESS | PUSHED))
-            return show_messages(t);
+            return show_messages(t, a->manner);
         struct resp_value *reply = next_reply(t, a->manner);
         if (reply == NULL)
             return give_up(t);
@@ -224,7 +224,7 @@ cli_talk_flush(struct cli_talk *t)
         if (!goes_on)
             return false;
         if (messages)
-            return show_messages(t);
+            return show_messages(t, a->manner);
     }
     t->asks = 0;
     fflush(stdout);

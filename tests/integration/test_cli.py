@@ -208,6 +208,16 @@ def messages(server):
         cli.stdout.close()
 
 
+def monitor(server):
+    cli = subprocess.Popen([CLI, "-p", str(server.port), "--no-raw", "MONITOR"], stdout=subprocess.PIPE)
+    assert read_until(cli.stdout.fileno(), b"\n") == b"OK\n"
+    server.command("SET", "watched", "1")
+    read_until(cli.stdout.fileno(), b'"SET" "watched" "1"')
+    cli.terminate()
+    cli.wait(RUN_S)
+    cli.stdout.close()
+
+
 def speaks_to_kvstash():
     with harness.Kvstash(workers=2) as server:
         for args in (["SET", "a", "1"], ["GET", "a"], ["--no-raw", "HSET", "h", "f", "v"], ["-3", "--no-raw", "HGETALL", "h"],
@@ -225,6 +235,7 @@ def main():
         mistakes_are_told(server)
         prompt(server)
         messages(server)
+        monitor(server)
     passwords()
     speaks_to_kvstash()
 

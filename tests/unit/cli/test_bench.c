@@ -1,8 +1,13 @@
 /* test_bench.c - the parts of kvstash-benchmark that can be wrong without a server: histogram, reply counting, requests, flags. */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "cli/bench_cpu.h"
 #include "cli/bench_histogram.h"
 #include "cli/bench_options.h"
 #include "cli/bench_reply.h"
@@ -170,6 +175,44 @@ Test(bench_shape, equal_seeds_give_equal_requests)
     }
     bench_requests_destroy(&a);
     bench_requests_destroy(&b);
+}
+
+/* ---- processor time ----------------------------------------------------------------------------- */
+
+/* Uses up this process's processor till `ms` are gone. */
+static void
+burn(int ms)
+{
+    struct timespec t = { 0 };
+    while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < ms)
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+}
+
+Test(bench_cpu, counts_children_and_their_children)
+{
+    static struct bench_cpu before, after;
+    int done[2];
+    char byte;
+    cr_assert_eq(pipe(done), 0);
+    cr_assert(bench_cpu_read(&before, getpid()));
+    pid_t child = fork();
+    if (child == 0) {
+        if (fork() == 0)
+            burn(100);
+        cr_assert_eq(write(done[1], "", 1), 1);
+        pause();
+    }
+    cr_assert_eq(read(done[0], &byte, 1), 1);
+    cr_assert_eq(read(done[0], &byte, 1), 1);
+    cr_assert(bench_cpu_read(&after, getpid()));
+    struct bench_cpu_used used = bench_cpu_between(&before, &after);
+    for (unsigned i = 0; i < after.processes; i++)
+        if (after.process[i].pid != getpid())
+            kill(after.process[i].pid, SIGKILL);
+    waitpid(child, NULL, 0);
+    cr_assert_eq(used.processes, 3);
+    cr_assert_geq(used.all_ns, 90000000u);
+    cr_assert_not(bench_cpu_read(&after, child));
 }
 
 /* ---- flags -------------------------------------------------------------------------------------- */
