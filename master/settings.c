@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/conf.h"
 #include "shm/shm_layout.h"
 
 #define ENVIRONMENT_PREFIX "KVSTASH_"
@@ -94,6 +95,47 @@ read_environment(struct settings *s, char *error)
     return true;
 }
 
+struct file_reading {
+    struct settings *settings;
+    bool grouped;          /* names stand in groups */
+    char *error;
+};
+
+/* An entry of the file. False with the message in the reading's error. */
+static bool
+take_entry(void *arg, const struct conf_entry *e)
+{
+    struct file_reading *r = arg;
+    char where[512];
+    snprintf(where, sizeof where, "%.400s:%u", e->file, e->line);
+    int id = param_find(e->name, strlen(e->name));
+    if (id < 0)
+        return fail(r->error, "%s: there is no parameter '%s'; kvstash.conf(5) lists all", where, e->name);
+    const struct param *p = &params[id];
+    const char *group = param_group_names[p->group];
+    if (r->grouped && (!e->group || strcmp(e->group, group) != 0))
+        return fail(r->error, "%s: %s stands in group '%s', but belongs to '%s'", where, e->name, e->group ? e->group : "none", group);
+    if (e->count > 1 && !(p->flags & PARAM_MULTI))
+        return fail(r->error, "%s: %s has %u values, but takes one", where, e->name, e->count);
+    return set(r->settings, id, e->text, SETTINGS_FILE, where, r->error);
+}
+
+static bool
+read_file(struct settings *s, const char *path, bool redis, char *error)
+{
+    struct file_reading r = {.settings = s, .grouped = !redis, .error = error};
+    char syntax[CONF_ERROR_MAX] = "";
+    size_t n;
+    char *text = conf_load(path, &n, syntax);
+    if (!text)
+        return fail(error, "%s", syntax);
+    bool ok = (redis ? conf_redis_read_text : conf_read_text)(text, n, path, take_entry, &r, syntax);
+    free(text);
+    if (!ok && syntax[0])
+        return fail(error, "%s", syntax);
+    return ok;
+}
+
 /* Values that came as arguments of their own, with blanks between them. False: too long. */
 static bool
 join(const struct option_setting *o, char text[PARAM_TEXT_MAX])
@@ -136,6 +178,12 @@ settings_load(struct settings *s, const struct options *o, char error[SETTINGS_E
 {
     memset(s->source, SETTINGS_DEFAULT, sizeof s->source);
     config_defaults(&s->values);
+    if (o->file && o->redis_conf)
+        return fail(error, "two configuration files are named: %s and --redis-conf %s; name one", o->file, o->redis_conf);
+    if (o->file && !read_file(s, o->file, false, error))
+        return false;
+    if (o->redis_conf && !read_file(s, o->redis_conf, true, error))
+        return false;
     if (!read_environment(s, error) || !read_command_line(s, o, error))
         return false;
     fill_in(s);
