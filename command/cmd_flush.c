@@ -58,7 +58,8 @@ void cmd_flushall(struct cmd *c) { flush(c, 0, c->engine->region->databases); }
 static bool
 swap_roots(struct cmd *c, unsigned shard, unsigned a, unsigned b)
 {
-    struct shm_dbroot_sh *ra = shm_region_dbroot(c->engine->region, shard, a), *rb = shm_region_dbroot(c->engine->region, shard, b);
+    struct shm_dbroot_sh *ra = shm_region_dbroot(c->engine->region, shard, a);
+    struct shm_dbroot_sh *rb = shm_region_dbroot(c->engine->region, shard, b);
     struct shm_dbroot_sh was = *ra;
     return shm_tx_write(c->tx, ra, rb, sizeof *ra) && shm_tx_write(c->tx, rb, &was, sizeof was);
 }

@@ -21,7 +21,8 @@ uint64_t type_bitmap_count(const struct string_view *v, uint64_t first, uint64_t
 /* The place of the first bit that is `set` among first .. last (within the string), or -1. */
 int64_t type_bitmap_find(const struct string_view *v, bool set, uint64_t first, uint64_t last);
 /* The n bytes at `at` of the sources combined (NOT: of the first one); n is at most SHM_BLOB_LEAF. */
-void type_bitmap_combine(enum type_bitmap_op op, const struct string_view *sources, size_t nsources, size_t at, char *out, size_t n);
+void type_bitmap_combine(
+    enum type_bitmap_op op, const struct string_view *sources, size_t nsources, size_t at, char *out, size_t n);
 
 /* An integer of 1 to 64 bits at a place in the row. */
 struct bitmap_field {
@@ -32,13 +33,15 @@ struct bitmap_field {
 enum type_bitmap_overflow { TYPE_BITMAP_WRAP, TYPE_BITMAP_SAT, TYPE_BITMAP_FAIL };
 
 /* The bytes that a field touches, out of the string (zeros behind its end); returns where they begin, *n gets how many. */
-size_t type_bitmap_field_bytes(const struct string_view *v, const struct bitmap_field *f, char bytes[TYPE_BITMAP_FIELD_BYTES], size_t *n);
+size_t type_bitmap_field_bytes(
+    const struct string_view *v, const struct bitmap_field *f, char bytes[TYPE_BITMAP_FIELD_BYTES], size_t *n);
 /* The field's value in these bytes; unsigned ones have at most 63 bits. */
 int64_t type_bitmap_field_get(const struct bitmap_field *f, const char bytes[TYPE_BITMAP_FIELD_BYTES]);
 /* Stores the value's lowest bits. */
 void type_bitmap_field_put(const struct bitmap_field *f, char bytes[TYPE_BITMAP_FIELD_BYTES], int64_t value);
 /* value + by as the field can hold it. False: it can't and the answer is TYPE_BITMAP_FAIL. An unsigned field's value is
  * taken as it stands in 64 bits, so a negative one is far above its largest. */
-bool type_bitmap_field_add(const struct bitmap_field *f, enum type_bitmap_overflow overflow, int64_t value, int64_t by, int64_t *sum);
+bool type_bitmap_field_add(
+    const struct bitmap_field *f, enum type_bitmap_overflow overflow, int64_t value, int64_t by, int64_t *sum);
 
 #endif

@@ -222,7 +222,7 @@ rdb_pack_next(struct rdb_pack *p, struct rdb_string *s)
     return ok ? 1 : -1;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 size_t
 rdb_listpack_begin(struct buf *out)
@@ -282,7 +282,8 @@ rdb_listpack_add(struct buf *out, const struct string_view *v)
     uint8_t head[9], back[5];
     int64_t number;
     bool is_number = type_string_view_int(v, &number);
-    size_t n = is_number ? number_entry(number, head) : string_head(v->len, head), content = is_number ? 0 : v->len;
+    size_t n = is_number ? number_entry(number, head) : string_head(v->len, head);
+    size_t content = is_number ? 0 : v->len;
     buf_append(out, head, n);
     for (size_t at = 0, k; at < content; at += k) {
         const char *piece = type_string_piece(v, at, &k);

@@ -173,13 +173,16 @@ script(const struct line *lines, size_t n)
 
 Test(effects, strings)
 {
-    SCRIPT({"SET k v", NULL}, {"SET k v EX 100", "SET k v PXAT T"}, {"SET k w KEEPTTL", NULL}, {"SET k v NX", ""}, {"SET n v NX", NULL},
+    SCRIPT({"SET k v", NULL}, {"SET k v EX 100", "SET k v PXAT T"}, {"SET k w KEEPTTL", NULL}, {"SET k v NX", ""},
+        {"SET n v NX", NULL},
         {"SET k v GET", "SET k v"}, {"SET k v PX 100000 GET", "SET k v PXAT T"}, {"SETEX k 100 v", "SET k v PXAT T"},
         {"PSETEX k 100000 v", "SET k v PXAT T"}, {"SETNX k v", ""}, {"SETNX m v", NULL}, {"GETSET k w", "SET k w"},
         {"GETDEL k", "DEL k"}, {"GETDEL k", ""}, {"GET k", ""}, {"SET k v", NULL}, {"GETEX k", ""}, {"GETEX k PERSIST", ""},
-        {"GETEX k EX 100", "PEXPIREAT k T"}, {"GETEX k PERSIST", "PERSIST k"}, {"GETEX k EXAT 1", "DEL k"}, {"APPEND k abc", NULL},
+        {"GETEX k EX 100", "PEXPIREAT k T"}, {"GETEX k PERSIST", "PERSIST k"}, {"GETEX k EXAT 1", "DEL k"},
+        {"APPEND k abc", NULL},
         {"SETRANGE k 2 xx", NULL}, {"MSET a 1 b 2", NULL}, {"MSETNX a 1 c 2", ""}, {"MSETNX d 1 c 2", NULL},
-        {"INCR a", NULL}, {"DECRBY a 5", NULL}, {"INCR k", ""}, {"INCRBYFLOAT a 1.5", "SET a -1.5 KEEPTTL"}, {"GET nothing", ""},
+        {"INCR a", NULL}, {"DECRBY a 5", NULL}, {"INCR k", ""}, {"INCRBYFLOAT a 1.5", "SET a -1.5 KEEPTTL"},
+        {"GET nothing", ""},
         {"SET k v EX 0", ""}, {"NOSUCH k", ""});
 }
 
@@ -187,24 +190,32 @@ Test(effects, bitmaps)
 {
     SCRIPT({"SETBIT k 7 1", NULL}, {"SETBIT k 7 1", ""}, {"SETBIT k 3 0", ""}, {"SETBIT k 100 0", NULL}, {"GETBIT k 7", ""},
         {"BITOP NOT d k", NULL}, {"BITOP OR d none", NULL}, {"BITOP OR d none", ""}, {"BITFIELD k GET u8 0", ""},
-        {"BITFIELD k SET u8 0 9", NULL}, {"BITFIELD k SET u8 0 9", ""}, {"BITFIELD k OVERFLOW FAIL INCRBY u8 0 255", ""}, {"BITCOUNT k", ""});
+        {"BITFIELD k SET u8 0 9", NULL}, {"BITFIELD k SET u8 0 9", ""},
+        {"BITFIELD k OVERFLOW FAIL INCRBY u8 0 255", ""}, {"BITCOUNT k", ""});
 }
 
 Test(effects, keys)
 {
-    SCRIPT({"SET a 1", NULL}, {"RENAME a b", NULL}, {"RENAME b b", ""}, {"RENAME none b", ""}, {"RENAMENX b c", NULL}, {"SET a 1", NULL},
-        {"RENAMENX a c", ""}, {"COPY a d", NULL}, {"COPY a d", ""}, {"COPY a d REPLACE DB 0", NULL}, {"COPY a x DB 2", NULL}, {"MOVE d 1", NULL},
-        {"MOVE none 1", ""}, {"SELECT 1", ""}, {"SET k v", "@1 SET k v"}, {"DEL k nothing", "@1 DEL k nothing"}, {"DEL k", ""},
+    SCRIPT({"SET a 1", NULL}, {"RENAME a b", NULL}, {"RENAME b b", ""}, {"RENAME none b", ""}, {"RENAMENX b c", NULL},
+        {"SET a 1", NULL},
+        {"RENAMENX a c", ""}, {"COPY a d", NULL}, {"COPY a d", ""}, {"COPY a d REPLACE DB 0", NULL},
+        {"COPY a x DB 2", NULL}, {"MOVE d 1", NULL},
+        {"MOVE none 1", ""}, {"SELECT 1", ""}, {"SET k v", "@1 SET k v"}, {"DEL k nothing", "@1 DEL k nothing"},
+        {"DEL k", ""},
         {"SELECT 0", ""}, {"SWAPDB 0 1", NULL}, {"UNLINK d", NULL}, {"EXISTS d", ""}, {"TOUCH d", ""}, {"SET k v", NULL},
-        {"EXPIRE k 100", "PEXPIREAT k T"}, {"EXPIRE k 200 XX GT", "PEXPIREAT k T XX GT"}, {"EXPIRE k 300 NX", ""}, {"PEXPIRE k 100000", "PEXPIREAT k T"},
-        {"PERSIST k", NULL}, {"PERSIST k", ""}, {"EXPIREAT k 1", "DEL k"}, {"EXPIRE none 100", ""}, {"FLUSHDB", NULL}, {"FLUSHALL ASYNC", NULL},
+        {"EXPIRE k 100", "PEXPIREAT k T"}, {"EXPIRE k 200 XX GT", "PEXPIREAT k T XX GT"}, {"EXPIRE k 300 NX", ""},
+        {"PEXPIRE k 100000", "PEXPIREAT k T"},
+        {"PERSIST k", NULL}, {"PERSIST k", ""}, {"EXPIREAT k 1", "DEL k"}, {"EXPIRE none 100", ""}, {"FLUSHDB", NULL},
+        {"FLUSHALL ASYNC", NULL},
         {"RANDOMKEY", ""}, {"SCAN 0", ""}, {"KEYS *", ""}, {"DBSIZE", ""});
 }
 
 Test(effects, hashes)
 {
-    SCRIPT({"HSET h a 1", NULL}, {"HSET h a 1", NULL}, {"HMSET h b 2 c 3", NULL}, {"HSETNX h a 2", ""}, {"HSETNX h d 2", NULL}, {"HINCRBY h a 5", NULL},
-        {"HINCRBYFLOAT h a 0.5", "HSET h a 6.5"}, {"HDEL h none", ""}, {"HDEL h a none", NULL}, {"HGETALL h", ""}, {"HRANDFIELD h", ""},
+    SCRIPT({"HSET h a 1", NULL}, {"HSET h a 1", NULL}, {"HMSET h b 2 c 3", NULL}, {"HSETNX h a 2", ""},
+        {"HSETNX h d 2", NULL}, {"HINCRBY h a 5", NULL},
+        {"HINCRBYFLOAT h a 0.5", "HSET h a 6.5"}, {"HDEL h none", ""}, {"HDEL h a none", NULL}, {"HGETALL h", ""},
+        {"HRANDFIELD h", ""},
         {"HSCAN h 0", ""}, {"HDEL h b c d", NULL}, {"HINCRBY h x y", ""});
 }
 
@@ -230,8 +241,10 @@ Test(effects, restore)
     static char payload[] = "\x00\xc0\x01\x0a\x00\x26\x78\xe7\xb6\xd1\x01\x11\xfc";
     static const struct {
         const char *ttl, *option1, *option2, *want;
-    } cases[] = {{"0", NULL, NULL, "RESTORE k 0 #"}, {"0", NULL, NULL, ""}, {"100000", "REPLACE", NULL, "RESTORE k T # REPLACE ABSTTL"},
-        {"1", "REPLACE", "ABSTTL", "DEL k"}, {"1", "REPLACE", "ABSTTL", ""}, {"4133980800000", "ABSTTL", NULL, "RESTORE k 4133980800000 # ABSTTL"}};
+    } cases[] = {{"0", NULL, NULL, "RESTORE k 0 #"}, {"0", NULL, NULL, ""},
+        {"100000", "REPLACE", NULL, "RESTORE k T # REPLACE ABSTTL"},
+        {"1", "REPLACE", "ABSTTL", "DEL k"}, {"1", "REPLACE", "ABSTTL", ""},
+        {"4133980800000", "ABSTTL", NULL, "RESTORE k 4133980800000 # ABSTTL"}};
     struct bench b;
     char log[LOG_MAX];
     bench_open(&b);
@@ -240,7 +253,8 @@ Test(effects, restore)
         struct resp_arg argv[6];
         int argc = 0;
         for (; argc < 6 && words[argc]; argc++)
-            argv[argc] = (struct resp_arg){.data = (char *)(uintptr_t)words[argc], .len = argc == 3 ? sizeof payload - 1 : strlen(words[argc])};
+            argv[argc] = (struct resp_arg){.data = (char *)(uintptr_t)words[argc],
+                .len = argc == 3 ? sizeof payload - 1 : strlen(words[argc])};
         run_args(&b, argc, argv);
         take_log(&b, log);
         cr_assert_str_eq(log, cases[i].want, "case %zu: '%s'", i, log);

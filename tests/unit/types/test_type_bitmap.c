@@ -137,7 +137,8 @@ Test(bitmap, fields_keep_to_their_bits)
 
 Test(bitmap, overflow)
 {
-    struct bitmap_field u8 = {.bits = 8}, i8 = {.bits = 8, .is_signed = true}, i64 = {.bits = 64, .is_signed = true}, u63 = {.bits = 63};
+    struct bitmap_field u8 = {.bits = 8}, i8 = {.bits = 8, .is_signed = true}, i64 = {.bits = 64, .is_signed = true},
+        u63 = {.bits = 63};
     int64_t v;
     cr_assert(type_bitmap_field_add(&u8, TYPE_BITMAP_WRAP, 250, 10, &v) && v == 4);
     cr_assert(type_bitmap_field_add(&u8, TYPE_BITMAP_SAT, 250, 10, &v) && v == 255);

@@ -42,7 +42,8 @@ round_trip(const char *bytes, size_t n, bool compress)
 
 Test(rdb, strings_come_back)
 {
-    static const char *const numbers[] = {"0", "127", "128", "-128", "-129", "32767", "32768", "2147483647", "-2147483648", "2147483648", "007"};
+    static const char *const numbers[] = {"0", "127", "128", "-128", "-129", "32767", "32768", "2147483647",
+        "-2147483648", "2147483648", "007"};
     struct rand r = {{1, 1}};
     char *bytes = malloc(70000);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -66,7 +67,8 @@ list_pair(void *arg, const struct rdb_string *field, const struct rdb_string *va
 {
     struct pairs *p = arg;
     size_t at = strlen(p->text);
-    snprintf(p->text + at, sizeof p->text - at, "%.*s=%.*s ", (int)field->len, rdb_string_bytes(field), (int)value->len, rdb_string_bytes(value));
+    snprintf(p->text + at, sizeof p->text - at, "%.*s=%.*s ", (int)field->len, rdb_string_bytes(field),
+        (int)value->len, rdb_string_bytes(value));
     p->n++;
     return true;
 }
@@ -108,7 +110,8 @@ Test(rdb, hash_from_the_region)
     shard = fixture_shard(&f.region, "h");
     cr_assert(shm_tx_begin(&f.tx));
     shm_tx_enter(&f.tx, &shard, 1);
-    cr_assert(fixture_hset(&f.tx, "h", "a", "1", 1) && fixture_hset(&f.tx, "h", "b", "-300", 4) && fixture_hset(&f.tx, "h", "c", "text", 4));
+    cr_assert(fixture_hset(&f.tx, "h", "a", "1", 1) && fixture_hset(&f.tx, "h", "b", "-300", 4));
+    cr_assert(fixture_hset(&f.tx, "h", "c", "text", 4));
     cr_assert(shm_tx_commit(&f.tx));
     struct shm_tree t = shm_tree_of_db(&f.region, shard, 0);
     cr_assert(shm_table_find(&t, shm_table_position(&f.region, "h", 1, false), "h", 1, &p));
@@ -183,7 +186,8 @@ Test(rdb, damage_is_told, .timeout = 60)
 
 Test(rdb, promises_are_not_believed)
 {
-    static const char *const lies[] = {"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff", "\x00\x80\xff\xff\xff\xff", "\x04\x80\xff\xff\xff\xff\x01",
+    static const char *const lies[] = {"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff", "\x00\x80\xff\xff\xff\xff",
+        "\x04\x80\xff\xff\xff\xff\x01",
         "\x00\xc3\x01\x80\xff\xff\xff\xff\x01"};
     static const size_t sizes[] = {10, 6, 7, 9};
     for (size_t i = 0; i < 4; i++)

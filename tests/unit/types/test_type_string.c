@@ -130,8 +130,10 @@ Test(string, numbers_are_exact)
         const char *text;
         bool is_int;
         int64_t number;
-    } cases[] = {{"0", true, 0}, {"-1", true, -1}, {"9223372036854775807", true, INT64_MAX}, {"-9223372036854775808", true, INT64_MIN},
-        {"9223372036854775808", false, 0}, {"-9223372036854775809", false, 0}, {"", false, 0}, {"-", false, 0}, {"-0", false, 0},
+    } cases[] = {{"0", true, 0}, {"-1", true, -1}, {"9223372036854775807", true, INT64_MAX},
+        {"-9223372036854775808", true, INT64_MIN},
+        {"9223372036854775808", false, 0}, {"-9223372036854775809", false, 0}, {"", false, 0}, {"-", false, 0},
+        {"-0", false, 0},
         {"00", false, 0}, {"01", false, 0}, {"+1", false, 0}, {" 1", false, 0}, {"1 ", false, 0}, {"1.0", false, 0},
         {"99999999999999999999999", false, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
