@@ -25,6 +25,7 @@
 
 #define REGION_BYTES (256u << 20)
 #define CLOCK_START_MS 1700000000000LL
+#define BUSY_TRIES 5000
 #define BYSTANDER_KEYS "other:" /* a prefix */
 
 static struct rig_page *page; /* the wrapped clock has no other way to it */
@@ -285,19 +286,31 @@ run_step(struct rig *k, const struct rig_line *l)
         rig_fail("unknown step %s", text);
 }
 
+/* One command. Met locks are waited for as a worker does: it is run again a little later. */
+static enum exec_result
+run_command(struct rig *k, const struct rig_line *l, struct buf *reply)
+{
+    struct resp_out out = {.buf = reply, .version = k->session.resp};
+    enum exec_result r = EXEC_AGAIN;
+    for (unsigned tries = 0; tries < BUSY_TRIES; tries++) {
+        exec_ahead_begin(&k->engine);
+        shm_epoch_enter(&k->region, k->engine.slot);
+        r = exec_run(&k->engine, &k->session, l->argc, l->argv, &out);
+        shm_epoch_leave(&k->region, k->engine.slot);
+        if (r != EXEC_AGAIN || k->engine.tx.want != SHM_WANT_LOCK)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return r;
+}
+
 bool
 rig_line_run(struct rig *k, const struct rig_line *l, struct buf *reply)
 {
-    struct resp_out out = {.buf = reply, .version = k->session.resp};
-    if (l->text[0] == '!') {
-        run_step(k, l);
-        return true;
-    }
-    exec_ahead_begin(&k->engine);
-    shm_epoch_enter(&k->region, k->engine.slot);
-    enum exec_result r = exec_run(&k->engine, &k->session, l->argc, l->argv, &out);
-    shm_epoch_leave(&k->region, k->engine.slot);
-    return r == EXEC_DONE;
+    if (l->text[0] != '!')
+        return run_command(k, l, reply) == EXEC_DONE;
+    run_step(k, l);
+    return true;
 }
 
 void
