@@ -15,7 +15,8 @@ static const struct flag rows[] = {
       "Tests to run in this order, with commas between: get, set, hget, hset, mset (10 keys a command), incr, mixed; fill and "
       "hfill, which write every key (every field of every hash) once and in order" },
     { "clients", 'c', FLAG_NUMBER, FIELD(connections), "number", "50", 1, BENCH_CONNECTIONS_MAX, "Connections" },
-    { "requests", 'n', FLAG_NUMBER, FIELD(requests), "number", "0", 0, BIG, "Commands of each test; 0: as many as fit into --seconds" },
+    { "requests", 'n', FLAG_NUMBER, FIELD(requests), "number", "0", 0, BIG,
+      "Commands of each test; 0: as many as fit into --seconds" },
     { "seconds", 0, FLAG_REAL, FIELD(seconds), "seconds", "5", 0, 86400, "Length of each test if --requests is 0" },
     { "pipeline", 'P', FLAG_NUMBER, FIELD(pipeline), "number", "1", 1, BENCH_PIPELINE_MAX,
       "Commands that a connection sends before it waits for their replies" },

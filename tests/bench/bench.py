@@ -10,6 +10,7 @@ Sections are the functions of sections.py, one row each in SECTIONS.
 import argparse
 import json
 import os
+import signal
 import sys
 
 sys.dont_write_bytecode = True
@@ -39,6 +40,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception, so that servers are ended
     out = report.Report(options.short)
     out.heading()
     for section in sections.SECTIONS:

@@ -16,7 +16,8 @@ RUN_S = 20
 
 # Types of DEBUG PROTOCOL. redis-cli ends with an error at attributes and big numbers under RESP3: those are below.
 TYPES = ["string", "integer", "double", "null", "array", "set", "map", "push", "verbatim", "true", "false"]
-BEYOND_REDIS_CLI = {"attrib": b"\"Some real reply following the attribute\"\n", "bignum": b"1234567999999999999999999999999999999\n"}
+BEYOND_REDIS_CLI = {"attrib": b"\"Some real reply following the attribute\"\n",
+                    "bignum": b"1234567999999999999999999999999999999\n"}
 
 NESTED = "return {1,{2,{3,'x\\n\\1\\\\\"'},{}},false,redis.error_reply('ERR in the middle'),{'a','b',{'c'}}}"
 MAPS = "redis.setresp(3); return {%s}" % ",".join("{map={k=%s}}" % v for v in (
@@ -31,7 +32,8 @@ COMMANDS = [
     ["MGET", "s", "missing"], ["KEYS", "nothing*"], ["CONFIG", "GET", "max*"], ["NOSUCH", "a b"], ["HGETALL", "missing"],
     ["ECHO", ""], ["EVAL", NESTED, "0"], ["EVAL", "redis.setresp(3); return {map={a=1,b={map={c=2}}}}", "0"],
     ["EVAL", "redis.setresp(3); return {set={x=true}}", "0"], ["EVAL", "redis.setresp(3); return {map={}}", "0"],
-    ["EVAL", "redis.setresp(3); return {set={}}", "0"], ["EVAL", MAPS, "0"], ["COMMAND", "DOCS", "set"], ["EVAL", "redis.setresp(3); return {double=3.5}", "0"],
+    ["EVAL", "redis.setresp(3); return {set={}}", "0"], ["EVAL", MAPS, "0"], ["COMMAND", "DOCS", "set"],
+    ["EVAL", "redis.setresp(3); return {double=3.5}", "0"],
     ["EVAL", "local t = {} for i = 1, 120 do t[i] = {i} end return t", "0"],
     ["SELECT", "3"], ["INFO", "keyspace"], ["LOLWUT", "VERSION", "0"], ["MEMORY", "DOCTOR"], ["LATENCY", "DOCTOR"],
     ["CLUSTER", "NODES"], ["ZRANGE", "z", "0", "-1", "WITHSCORES"], ["ZSCORE", "z", "a"], ["XRANGE", "x", "-", "+"],
@@ -199,7 +201,8 @@ def prompt(server):
 def messages(server):
     """SUBSCRIBE shows what comes till it is ended."""
     for options in ([], ["-3"]):
-        cli = subprocess.Popen([CLI, "-p", str(server.port), "--no-raw"] + options + ["SUBSCRIBE", "news"], stdout=subprocess.PIPE)
+        cli = subprocess.Popen([CLI, "-p", str(server.port), "--no-raw"] + options + ["SUBSCRIBE", "news"],
+                               stdout=subprocess.PIPE)
         read_until(cli.stdout.fileno(), b"3) (integer) 1\n")
         server.command("PUBLISH", "news", "hello")
         assert read_until(cli.stdout.fileno(), b'"hello"\n') == b'1) "message"\n2) "news"\n3) "hello"\n'
