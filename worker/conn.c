@@ -13,7 +13,7 @@
 
 #include "command/clients.h"
 #include "worker/monitors.h"
-#include "worker/serve.h"
+#include "worker/turn.h"
 
 #define READ_BYTES 32768u              /* room for one read */
 #define READ_AHEAD_MAX (4u << 20)      /* room made at once for a large request whose length is known */
@@ -113,7 +113,7 @@ conn_close(struct conn *c)
     wait_for(c, 0);
     clients_remove(&w->engine, &c->session);
     close(c->session.fd);
-    serve_forget(c);
+    turn_forget(c);
     monitors_forget(c);
     if (w->sweep == c)
         w->sweep = c->next;
@@ -192,7 +192,7 @@ on_event(struct ev_loop *loop, ev_io *io, int events)
     if ((events & EV_WRITE) && !conn_flush(c))
         return;
     if ((events & EV_READ) && !c->closing && !c->parked && fill(c))
-        serve_ready(c);
+        turn_ready(c);
 }
 
 /* ---- regular look --------------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
-/* conn.h - one client's connection: bytes in and bytes out; serve.h runs what lies between.
+/* conn.h - one client's connection: bytes in and bytes out; turn.h runs what lies between.
  *
- * A readable socket is read once and the connection is handed to serve.h, which runs its requests when every readable
+ * A readable socket is read once and the connection is handed to turn.h, which runs its requests when every readable
  * socket was read; the replies leave with one write, and what the socket does not take waits for it to be writable.
  *
  * Process: worker. Locks: none held between calls. Crash: the connection is lost with its worker; nothing else.
@@ -13,7 +13,7 @@
 #include "resp/resp_parse.h"
 #include "worker/worker.h"
 
-struct serve_parked;
+struct turn_parked;
 
 struct conn {
     struct session session;
@@ -24,7 +24,7 @@ struct conn {
     bool closing;               /* nothing further is read; closed once its replies are out */
     struct buf in, out;
     struct resp_parser parser;
-    struct serve_parked *parked; /* requests parsed and not yet run; NULL: none. serve.c's, like the next three */
+    struct turn_parked *parked; /* requests parsed and not yet run; NULL: none. turn.c's, like the next three */
     struct conn *next_parked;
     struct conn_list *list;     /* the list it is on: worker->ready, answered; NULL: none */
     struct conn *list_next, *list_prev;

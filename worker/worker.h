@@ -22,7 +22,7 @@ struct worker {
     struct conn *conns;        /* all connections, newest first */
     struct conn *monitors;     /* those that show commands (monitors.h) */
     struct conn *parked;       /* those whose next command waits for memory, newest first */
-    struct conn_list ready;    /* those with input to run, in the order of its arrival (serve.h) */
+    struct conn_list ready;    /* those with input to run, in the order of its arrival (turn.h) */
     struct conn_list answered; /* those whose replies are to leave at the end of this turn */
     struct conn *sweep;        /* next connection that the cron looks at; NULL: begin again */
     uint64_t private_bytes;    /* buffers of the connections the sweep has passed in this round */

@@ -1,7 +1,7 @@
 /* worker_main.c - a worker's loop: its watchers, its regular work, its end (see worker_main.h).
  *
  * Everything a client sends is run here, in one thread: a turn of the loop reads every readable socket, then runs what
- * came (serve.h), then waits. Between two waits the process is inside a region epoch, so that what it reads without locks
+ * came (turn.h), then waits. Between two waits the process is inside a region epoch, so that what it reads without locks
  * stays readable; while it waits it holds nothing back.
  *
  * Process: worker. Locks: none held between callbacks. Crash: see conn.h; the slot's next owner goes on with the
@@ -20,7 +20,7 @@
 #include "worker/accept.h"
 #include "worker/conn.h"
 #include "worker/monitors.h"
-#include "worker/serve.h"
+#include "worker/turn.h"
 
 #define CRON_S 0.1
 #define CRON_CONNS 1000        /* connections looked at in one cron, at least a tenth of all */
@@ -35,7 +35,7 @@ on_before_wait(struct ev_loop *loop, ev_prepare *p, int events)
     struct worker *w = ev_userdata(loop);
     (void)p;
     (void)events;
-    serve_turn(w);
+    turn_run(w);
     monitors_before_sleep(w);
     engine_publish(&w->engine);
     shm_epoch_leave(w->engine.region, w->engine.slot);
@@ -175,7 +175,7 @@ start_watchers(struct worker *w)
     ev_timer_start(w->loop, &w->cron);
     ev_io_start(w->loop, &w->orders);
     ev_io_start(w->loop, &w->wake);
-    serve_start(w);
+    turn_start(w);
     accept_start(w);
 }
 

@@ -1,4 +1,4 @@
-/* serve.c - batches of requests over all ready connections (see serve.h).
+/* turn.c - batches of requests over all ready connections (see turn.h).
  *
  * A connection is in the list of ready ones from its first unseen input until its requests are run, then in that of the
  * answered ones until the turn ends: replies leave together, so that a client process that serves many connections is
@@ -6,7 +6,7 @@
  * connection never close another (they mark it, and it is closed when its own turn comes), so the connections of a batch
  * stay valid until their own part has run.
  */
-#include "worker/serve.h"
+#include "worker/turn.h"
 
 #include <stdlib.h>
 
@@ -20,8 +20,8 @@
 #define RETRY_S 0.001          /* parked commands are tried again this often */
 #define PATIENCE_US 1000       /* all waiting for locks in one turn */
 
-struct serve_parked {
-    struct resp_request request[SERVE_BATCH];
+struct turn_parked {
+    struct resp_request request[TURN_BATCH];
     int next, count;
 };
 
@@ -33,8 +33,8 @@ struct part {
 };
 
 struct batch {
-    struct resp_request request[SERVE_BATCH];
-    struct part part[SERVE_BATCH];
+    struct resp_request request[TURN_BATCH];
+    struct part part[TURN_BATCH];
     int requests, parts;
 };
 
@@ -82,7 +82,7 @@ unlink_conn(struct conn *c)
 }
 
 void
-serve_ready(struct conn *c)
+turn_ready(struct conn *c)
 {
     if (c->list)
         return;
@@ -104,7 +104,7 @@ unpark(struct conn *c)
 }
 
 void
-serve_forget(struct conn *c)
+turn_forget(struct conn *c)
 {
     if (c->parked)
         unpark(c);
@@ -212,7 +212,7 @@ take_part(struct worker *w, struct batch *b)
     struct part *p = &b->part[b->parts++];
     const struct resp_limits limits = {.bulk_max = config_number(&w->engine, PARAM_PROTO_MAX_BULK_LEN),
         .unauthenticated = cmd_auth_is_missing(&w->engine, &c->session)};
-    int room = limits.unauthenticated ? 1 : SERVE_BATCH - b->requests;
+    int room = limits.unauthenticated ? 1 : TURN_BATCH - b->requests;
     *p = (struct part){.conn = c, .first = b->requests, .end = b->requests, .got = RESP_PARSE_REQUEST};
     unlink_conn(c);
     while (room-- > 0 && (p->got = resp_parse(&c->parser, &c->in, &limits, &b->request[p->end])) == RESP_PARSE_REQUEST)
@@ -235,13 +235,13 @@ finish_part(struct worker *w, const struct part *p)
     }
     if (p->got == RESP_PARSE_BAD || p->got == RESP_PARSE_MORE || c->closing) {
         link_last(&w->answered, c);
-    } else if (c->turns < SERVE_TURNS_MAX) {
+    } else if (c->turns < TURN_CONN_BATCHES_MAX) {
         c->turns++;
         link_first(&w->ready, c); /* its replies leave together */
     } else {
         account_rest(&w->engine);
         if (conn_flush(c))
-            serve_ready(c);
+            turn_ready(c);
     }
 }
 
@@ -267,14 +267,14 @@ run_batch(struct worker *w, struct batch *b)
 static void
 retry(struct conn *c)
 {
-    struct serve_parked *p = c->parked;
+    struct turn_parked *p = c->parked;
     if (run(c, p->request, p->next, p->count) != RAN_ALL)
         return;
     resp_parser_release(&c->parser, &c->in);
     if (c->closing)
         conn_flush(c);
     else
-        serve_ready(c);
+        turn_ready(c);
 }
 
 static void
@@ -305,21 +305,21 @@ on_more(struct ev_loop *loop, ev_idle *i, int events)
 }
 
 void
-serve_start(struct worker *w)
+turn_start(struct worker *w)
 {
     ev_timer_init(&w->retry, on_retry, 0., RETRY_S);
     ev_idle_init(&w->more, on_more);
 }
 
 void
-serve_turn(struct worker *w)
+turn_run(struct worker *w)
 {
     struct batch b;
     w->engine.exec.patience_us = PATIENCE_US;
-    for (unsigned batches = 0; w->ready.first && batches < SERVE_BATCHES_MAX; batches++) {
+    for (unsigned batches = 0; w->ready.first && batches < TURN_BATCHES_MAX; batches++) {
         b.requests = b.parts = 0;
         exec_ahead_begin(&w->engine);
-        while (w->ready.first && b.requests < SERVE_BATCH && b.parts < SERVE_BATCH)
+        while (w->ready.first && b.requests < TURN_BATCH && b.parts < TURN_BATCH)
             take_part(w, &b);
         exec_ahead_prefetch(&w->engine);
         run_batch(w, &b);

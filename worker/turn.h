@@ -1,4 +1,4 @@
-/* serve.h - runs the requests of the connections that have input, once a turn of the loop.
+/* turn.h - runs the requests of the connections that have input, once a turn of the loop.
  *
  * First every readable socket is read, then the requests of all of them are run in batches: a batch takes requests from
  * as many connections as it needs to be full, looks them up ahead (command/exec.h), and runs them. So the memory that one
@@ -11,22 +11,22 @@
  *
  * Process: worker. Locks: none held between calls. Crash: unanswered requests are lost with their worker.
  */
-#ifndef KVSTASH_WORKER_SERVE_H
-#define KVSTASH_WORKER_SERVE_H
+#ifndef KVSTASH_WORKER_TURN_H
+#define KVSTASH_WORKER_TURN_H
 
 #include "worker/conn.h"
 
-#define SERVE_BATCH 32        /* requests looked up ahead together */
-#define SERVE_TURNS_MAX 8     /* batches that one connection runs before others have their turn */
-#define SERVE_BATCHES_MAX 64  /* batches run before sockets are looked at again */
+#define TURN_BATCH 32           /* requests looked up ahead together */
+#define TURN_CONN_BATCHES_MAX 8 /* batches that one connection runs before others have their turn */
+#define TURN_BATCHES_MAX 64     /* batches run before sockets are looked at again */
 
 /* Makes the watchers. */
-void serve_start(struct worker *w);
+void turn_start(struct worker *w);
 /* The connection has input: it is run at the end of this turn. */
-void serve_ready(struct conn *c);
+void turn_ready(struct conn *c);
 /* Runs what all ready connections have sent. They may be closed in it. */
-void serve_turn(struct worker *w);
+void turn_run(struct worker *w);
 /* The connection closes: whatever is kept of it here is dropped. */
-void serve_forget(struct conn *c);
+void turn_forget(struct conn *c);
 
 #endif
