@@ -323,7 +323,7 @@ cmd_randomkey(struct cmd *c)
     if (expired)
         reply_first(c);
     else
-        resp_out_bulk(c->out, buf_head(&name), buf_pending(&name));
+        resp_out_bulk(c->out, buf_pending(&name) ? buf_head(&name) : "", buf_pending(&name)); /* the empty name has no bytes */
     if (buf_failed(&name))
         c->out->buf->failed = true;
     buf_destroy(&name);

@@ -122,7 +122,7 @@ static inline void
 resp_out_raw(struct resp_out *out, const void *bytes, size_t n)
 {
     char *p = resp_out_room(out, n);
-    if (p == NULL)
+    if (p == NULL || n == 0) /* bytes may be NULL then */
         return;
     memcpy(p, bytes, n);
     out->buf->len += n;
