@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "base/glob.h"
+#include "base/log.h"
 #include "command/cmd.h"
 #include "command/cmd_rows.h"
 #include "command/config.h"
@@ -186,6 +187,17 @@ put_values(struct cmd *c, struct config_sh *next)
     return true;
 }
 
+/* Names in the log, once, what was set and has no effect. Not under the lock: logging is a system call. */
+static void
+tell_idle(struct cmd *c)
+{
+    for (int i = 2; i < c->argc; i += 2) {
+        int id = param_find(cmd_arg(c, i), cmd_arg_len(c, i));
+        if (config_tell_idle(&c->engine->control->config, id))
+            log_notice(CONFIG_IDLE_TEXT, params[id].name);
+    }
+}
+
 /* Comes again until no other process acts on what it read before `epoch`. */
 static void
 await_others(struct cmd *c)
@@ -217,6 +229,7 @@ cmd_config_set(struct cmd *c)
     config_leave(c->engine);
     if (!ok)
         return;
+    tell_idle(c);
     c->session->awaits = shm_epoch_raise(c->engine->region);
     await_others(c);
 }
@@ -231,4 +244,31 @@ cmd_config_resetstat(struct cmd *c)
     stats_reset(c->engine);
     config_leave(c->engine);
     resp_out_ok(c->out);
+}
+
+/* ---- REWRITE ------------------------------------------------------------------------------------------------------------- */
+
+/* A worker may open no file: the master writes, and the command comes again until it is done. */
+void
+cmd_config_rewrite(struct cmd *c)
+{
+    struct control_sh *control = c->engine->control;
+    if (!atomic_load(&control->has_config_file)) {
+        cmd_error(c, "ERR The server is running without a config file");
+        return;
+    }
+    if (c->session->awaits == 0) {
+        c->session->awaits = atomic_fetch_add(&control->rewrite_asked, 1) + 1;
+        c->engine->hooks.wake_master(c->engine->hooks.arg);
+    }
+    uint64_t answered = atomic_load(&control->rewrite_answered);
+    c->again = answered >> CONTROL_ANSWER_BITS < c->session->awaits;
+    if (c->again)
+        return;
+    c->session->awaits = 0;
+    int error = (int)(answered & ((1u << CONTROL_ANSWER_BITS) - 1));
+    if (error)
+        cmd_error(c, "ERR Rewriting config file: %s", strerror(error));
+    else
+        resp_out_ok(c->out);
 }

@@ -85,6 +85,13 @@ config_leave(struct engine *e)
 }
 
 void
+config_settle(struct engine *e)
+{
+    config_enter(e);
+    config_leave(e);
+}
+
+void
 config_read_text(struct engine *e, int id, char text[PARAM_TEXT_MAX])
 {
     xassert(params[id].text >= 0);
@@ -107,6 +114,20 @@ config_publish(struct engine *e)
     /* release: whoever finds it set finds next whole; pairs with settle */
     atomic_store_explicit(&e->control->config.next_whole, 1, memory_order_release);
     settle(&e->control->config);
+}
+
+bool
+config_tell_idle(struct config_page_sh *page, int id)
+{
+    struct param_value v = {0}, fallback = {0};
+    char now[PARAM_TEXT_MAX], at_first[PARAM_TEXT_MAX], error[PARAM_ERROR_MAX];
+    const struct param *p = &params[id];
+    if (!(p->flags & PARAM_IDLE) || !param_parse_text(p, p->fallback, strlen(p->fallback), &fallback, error))
+        return false;
+    config_get(&page->live, id, &v);
+    param_format(p, &v, now);
+    param_format(p, &fallback, at_first);
+    return strcmp(now, at_first) != 0 && atomic_exchange(&page->told[id], 1) == 0;
 }
 
 bool

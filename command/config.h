@@ -16,6 +16,7 @@
 
 #include "command/param.h"
 
+#define CONFIG_IDLE_TEXT "the parameter %s is kept and shown, but has no effect in this version"
 #define CONFIG_NUMBERS (PARAM_COUNT + PARAM_OUTPUT_CLASSES * 3)
 
 /* One value of everything. */
@@ -30,6 +31,7 @@ struct config_page_sh {
     struct config_sh next;              /* under the lock */
     _Atomic uint32_t next_whole;        /* 1: next is to become live */
     _Atomic uint64_t generation;        /* raised by each change */
+    _Atomic uint8_t told[PARAM_COUNT];  /* C: 1: the log has said that this parameter has no effect */
     struct config_sh reload;            /* Q: what the master read anew; the housekeeper makes the marked ones live */
     uint8_t reload_marked[PARAM_COUNT];
     _Atomic uint32_t reload_whole;      /* 1: written by the master, 0: taken by the housekeeper */
@@ -76,11 +78,15 @@ struct engine;
 /* The lock CONFIG, with a change that a dead process left finished. */
 void config_enter(struct engine *e);
 void config_leave(struct engine *e);
+/* Finishes a change that a dead process left; each process at its start. */
+void config_settle(struct engine *e);
 /* A text, copied out under the lock, which is taken here. */
 void config_read_text(struct engine *e, int id, char text[PARAM_TEXT_MAX]);
 /* Between enter and leave: begin, put into next, publish (or never mind). */
 struct config_sh *config_begin(struct engine *e);
 void config_publish(struct engine *e);
+/* Is it to be said in the log that this parameter has no effect? Once, and only if its value is not the default. */
+bool config_tell_idle(struct config_page_sh *page, int id);
 /* Makes what the master read anew live; true if there was something. The housekeeper. */
 bool config_take_reload(struct engine *e);
 

@@ -16,6 +16,7 @@ const char *const param_group_names[PARAM_GROUPS] = {"server", "limits", "storag
 #define BOOL .kind = PARAM_BOOL, .unit = ""
 #define INT(lo, hi, what) .kind = PARAM_INT, .min = lo, .max = hi, .unit = what
 #define INT_WITHIN(lo, hi, least, most, what) .kind = PARAM_INT, .min = lo, .max = hi, .low = least, .high = most, .unit = what
+#define MEMORY_WITHIN(lo, hi, least) .kind = PARAM_MEMORY, .min = lo, .max = hi, .low = least, .high = hi, .unit = "bytes"
 #define OCTAL(lo, hi) .kind = PARAM_OCTAL, .min = lo, .max = hi, .unit = ""
 #define MEMORY(lo, hi) .kind = PARAM_MEMORY, .min = lo, .max = hi, .unit = "bytes"
 #define PERCENT(lo, hi) .kind = PARAM_PERCENT, .min = lo, .max = hi, .unit = "bytes"
@@ -70,6 +71,16 @@ fail(char error[PARAM_ERROR_MAX], const char *format, ...)
     return false;
 }
 
+/* Some take the nearest number that makes sense for them. */
+static void
+keep_within(const struct param *p, struct param_value *v)
+{
+    if (p->high && v->number < p->low)
+        v->number = p->low;
+    if (p->high && v->number > p->high)
+        v->number = p->high;
+}
+
 static bool
 in_range(const struct param *p, int64_t n, char *error)
 {
@@ -87,7 +98,10 @@ read_memory(const struct param *p, const struct param_arg *a, struct param_value
     if (!param_read_memory(a->data, a->len, &bytes))
         return fail(error, p->kind == PARAM_PERCENT ? "argument must be a memory or percent value" : "argument must be a memory value");
     v->number = (int64_t)bytes;
-    return (p->flags & PARAM_UNSIGNED) || in_range(p, bytes > INT64_MAX ? INT64_MIN : (int64_t)bytes, error);
+    if (p->flags & PARAM_UNSIGNED)
+        return true;
+    /* of a share Redis takes the largest number for -1, which is 1% */
+    return in_range(p, bytes > INT64_MAX && p->kind != PARAM_PERCENT ? INT64_MIN : v->number, error);
 }
 
 static bool
@@ -183,12 +197,7 @@ read_int(const struct param *p, const struct param_arg *a, struct param_value *v
 {
     if (!param_read_int(a->data, a->len, &v->number))
         return fail(error, "argument couldn't be parsed into an integer");
-    bool ok = in_range(p, v->number, error);
-    if (p->high && v->number < p->low)
-        v->number = p->low;
-    if (p->high && v->number > p->high)
-        v->number = p->high;
-    return ok;
+    return in_range(p, v->number, error);
 }
 
 static bool
@@ -199,8 +208,8 @@ read_checked(const struct param *p, int argc, const struct param_arg *argv, stru
     return wrong ? fail(error, "%s", wrong) : true;
 }
 
-bool
-param_parse(const struct param *p, int argc, const struct param_arg *argv, struct param_value *v, char error[PARAM_ERROR_MAX])
+static bool
+parse_value(const struct param *p, int argc, const struct param_arg *argv, struct param_value *v, char error[PARAM_ERROR_MAX])
 {
     bool ok = false;
     if (argc < 1 || (argc > 1 && !(p->flags & PARAM_MULTI)))
@@ -229,6 +238,14 @@ param_parse(const struct param *p, int argc, const struct param_arg *argv, struc
         break;
     }
     v->number = ok ? (int64_t)strlen(v->text) : 0;
+    return ok;
+}
+
+bool
+param_parse(const struct param *p, int argc, const struct param_arg *argv, struct param_value *v, char error[PARAM_ERROR_MAX])
+{
+    bool ok = parse_value(p, argc, argv, v, error);
+    keep_within(p, v);
     return ok;
 }
 

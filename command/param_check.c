@@ -268,7 +268,9 @@ output_class(const struct param_arg *a)
 const char *
 param_check_output_limit(int argc, const struct param_arg *argv, struct param_value *v)
 {
-    if (argc % 4 || argc == 0)
+    if (argc == 1 && argv[0].len == 0)
+        return NULL;
+    if (argc % 4)
         return "Wrong number of arguments in buffer limit configuration.";
     for (int i = 0; i < argc; i += 4) {
         int class = output_class(&argv[i]);

@@ -53,7 +53,7 @@ static const struct command_row config_rows[] = {
     {.name = "config|resetstat", .run = cmd_config_resetstat, .arity = 2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
         .group = "server", .since = "2.0.0", .complexity = "O(1)",
         .summary = "Puts the statistics of INFO back to zero."},
-    {.name = "config|rewrite", .arity = 2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+    {.name = "config|rewrite", .run = cmd_config_rewrite, .arity = 2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
         .group = "server", .since = "2.8.0", .complexity = "O(1)",
         .summary = "Writes the present parameters into the configuration file."},
     {.name = "config|set", .run = cmd_config_set, .arity = -4, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,

@@ -274,7 +274,7 @@ PARAM_TEXT(REPLICA_ANNOUNCE_IP, "replica-announce-ip", "slave-announce-ip", STRI
     "Address that a replica tells of itself.")
 PARAM_NUMBER(REPLICA_ANNOUNCE_PORT, "replica-announce-port", "slave-announce-port", INT(0, 65535, ""), "0", IDLE, REPLICATION,
     "Port that a replica tells of itself.")
-PARAM_NUMBER(REPL_BACKLOG_SIZE, "repl-backlog-size", NULL, MEMORY(1, INT64_MAX), "1mb", IDLE, REPLICATION,
+PARAM_NUMBER(REPL_BACKLOG_SIZE, "repl-backlog-size", NULL, MEMORY_WITHIN(1, INT64_MAX, 16384), "1mb", IDLE, REPLICATION,
     "Changes kept for replicas that come back.")
 PARAM_NUMBER(REPL_BACKLOG_TTL, "repl-backlog-ttl", NULL, INT(0, INT64_MAX, "seconds"), "3600", IDLE, REPLICATION,
     "How long they are kept without a replica; 0 is for ever.")

@@ -125,6 +125,7 @@ housekeeper_main(const struct heritage *h, unsigned slot)
         return false;
     if (!engine_open(&k.engine, h->region, slot))
         never_reached("a new process has memory for its engine");
+    config_settle(&k.engine);
     pool_init(&k.pool, h->region);
     process_up(h, slot);
     while (process_orders(h) == PROCESS_GO_ON)

@@ -35,7 +35,8 @@
 #define POOL_AT_START 4    /* extents committed before anybody serves */
 
 static struct options options;
-static struct settings settings;
+static struct settings settings; /* in force */
+static struct settings asked;    /* as files and options said, to compare with at a reload */
 static struct shm_region region;
 static bool attached; /* the region was found, not made */
 static struct heritage heritage = {.unix_listener = -1};
@@ -81,7 +82,15 @@ fill_control(void)
     atomic_store(&c->config.next_whole, 0);
     atomic_store(&c->config.reload_whole, 0);
     atomic_store(&c->shutdown, 0);
+    atomic_store(&c->has_config_file, options.file || options.redis_conf);
+    atomic_store(&c->rewrite_asked, 0);
+    atomic_store(&c->rewrite_answered, 0);
     atomic_store(&c->region_file_gone, 0);
+    for (int p = 0; p < PARAM_COUNT; p++) {
+        atomic_store(&c->config.told[p], 0);
+        if (config_tell_idle(&c->config, p))
+            log_notice(CONFIG_IDLE_TEXT, params[p].name);
+    }
     atomic_store(&region.header->master_pid, (uint64_t)getpid());
 }
 
@@ -108,6 +117,10 @@ open_region(int *lock_fd)
         .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
     if (!region_open_lock(w.dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
         refuse(e.text);
+    char *absolute = realpath(w.dir, NULL);
+    if (absolute && strlen(absolute) < PARAM_TEXT_MAX)
+        settings_set_text(&settings, PARAM_DIR, absolute);
+    free(absolute);
     /* every slot of ours waits for an owner; the rest is nobody's */
     for (unsigned s = 0; s < region.nslots; s++)
         atomic_store(&region.slots[s].state, s <= heritage.workers ? SHM_PROC_DEAD : SHM_PROC_VACANT);
@@ -166,6 +179,7 @@ read_settings(void)
     char error[SETTINGS_ERROR_MAX];
     if (!settings_load(&settings, &options, error) || !settings_check(&settings, error))
         refuse(error);
+    asked = settings;
     heritage.workers = (unsigned)settings_number(&settings, PARAM_WORKERS);
 }
 
@@ -280,7 +294,7 @@ main(int argc, char **argv)
     type_value_init();
     if (options.given[OPTION_CHECK_REGION])
         return check_region_file();
-    struct serve s = {.heritage = &heritage, .children = &children, .options = &options, .settings = &settings};
+    struct serve s = {.heritage = &heritage, .children = &children, .options = &options, .asked = &asked};
     start(&s);
     log_notice("%s", serve_run(&s));
     finish(&s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "master/limits.h"
 
 static bool
 is_equal(const struct config_sh *a, const struct config_sh *b, int id)
@@ -46,6 +47,7 @@ reload(struct settings *last, const struct options *o, struct control_sh *contro
         log_warning("SIGHUP: nothing is changed: %s", error);
         return true;
     }
+    limits_fit_clients(&now);
     hand_over(last, &now, control);
     *last = now;
     log_notice("SIGHUP: the configuration was read anew");

@@ -16,6 +16,7 @@
 #include "master/daemon.h"
 #include "master/oom.h"
 #include "master/reload.h"
+#include "master/rewrite.h"
 
 #define TICK_MS 50
 #define QUICK_MS 1            /* until all are up */
@@ -96,6 +97,21 @@ act_on_changes(struct serve *s)
     oom_adjust(&control->config.live, s->children);
 }
 
+static void
+answer_requests(struct serve *s)
+{
+    struct control_sh *control = control_of(s);
+    uint64_t asked = atomic_load(&control->rewrite_asked), answered = atomic_load(&control->rewrite_answered);
+    if (asked == answered >> CONTROL_ANSWER_BITS)
+        return;
+    int error = rewrite_file(s->options, &control->config);
+    if (error == 0)
+        log_notice("CONFIG REWRITE: the configuration file was written");
+    else
+        log_warning("CONFIG REWRITE failed: %s", strerror(error));
+    atomic_store(&control->rewrite_answered, asked << CONTROL_ANSWER_BITS | (unsigned)error);
+}
+
 /* The signal that asks for the end; 0: none. */
 static int
 take_signals(struct serve *s)
@@ -130,8 +146,9 @@ serve_run(struct serve *s)
         become_ready(s);
         look_at_file(s);
         if (s->reload_waits)
-            s->reload_waits = !reload(s->settings, s->options, control_of(s));
+            s->reload_waits = !reload(s->asked, s->options, control_of(s));
         act_on_changes(s);
+        answer_requests(s);
         if (sig)
             return sig == SIGTERM ? "Received SIGTERM: finishing" : "Received SIGINT: finishing";
         if (atomic_load(&control_of(s)->shutdown))

@@ -12,7 +12,7 @@ struct serve {
     struct heritage *heritage;
     struct children *children;
     const struct options *options;
-    struct settings *settings;   /* as read last */
+    struct settings *asked;      /* as files and options said last */
     int signals;                 /* signalfd */
     int log_pipe;                /* where children's records come */
     uint64_t generation;         /* of the parameters that were acted on */

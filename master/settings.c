@@ -120,19 +120,25 @@ take_entry(void *arg, const struct conf_entry *e)
     return set(r->settings, id, e->text, SETTINGS_FILE, where, r->error);
 }
 
+/* Entries of a text on top of what is there. */
 static bool
-read_file(struct settings *s, const char *path, bool redis, char *error)
+read_text(struct settings *s, const char *text, size_t n, const char *path, bool redis, char *error)
 {
     struct file_reading r = {.settings = s, .grouped = !redis, .error = error};
     char syntax[CONF_ERROR_MAX] = "";
-    size_t n;
-    char *text = conf_load(path, &n, syntax);
-    if (!text)
-        return fail(error, "%s", syntax);
     bool ok = (redis ? conf_redis_read_text : conf_read_text)(text, n, path, take_entry, &r, syntax);
+    return ok || !syntax[0] ? ok : fail(error, "%s", syntax);
+}
+
+static bool
+read_file(struct settings *s, const char *path, bool redis, char *error)
+{
+    size_t n;
+    char *text = conf_load(path, &n, error);
+    if (!text)
+        return false;
+    bool ok = read_text(s, text, n, path, redis, error);
     free(text);
-    if (!ok && syntax[0])
-        return fail(error, "%s", syntax);
     return ok;
 }
 
@@ -173,11 +179,27 @@ fill_in(struct settings *s)
         settings_set_number(s, PARAM_WORKERS, cores < 1 ? 1 : cores > most ? most : cores);
 }
 
-bool
-settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX])
+static void
+begin(struct settings *s)
 {
     memset(s->source, SETTINGS_DEFAULT, sizeof s->source);
     config_defaults(&s->values);
+}
+
+bool
+settings_read_text(struct settings *s, const char *text, size_t n, const char *path, bool redis, char error[SETTINGS_ERROR_MAX])
+{
+    begin(s);
+    if (!read_text(s, text, n, path, redis, error))
+        return false;
+    fill_in(s);
+    return true;
+}
+
+bool
+settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX])
+{
+    begin(s);
     if (o->file && o->redis_conf)
         return fail(error, "two configuration files are named: %s and --redis-conf %s; name one", o->file, o->redis_conf);
     if (o->file && !read_file(s, o->file, false, error))

@@ -19,6 +19,8 @@ struct settings {
 
 /* Reads everything anew. */
 bool settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX]);
+/* What a file of this text alone would say (redis: in redis.conf's syntax). Any bytes may come. */
+bool settings_read_text(struct settings *s, const char *text, size_t n, const char *path, bool redis, char error[SETTINGS_ERROR_MAX]);
 /* What no single parameter shows: values that do not go together, or that this machine cannot give. */
 bool settings_check(const struct settings *s, char error[SETTINGS_ERROR_MAX]);
 

@@ -217,7 +217,7 @@ step_count(struct resp_parser *p, const struct buf *b, const struct resp_limits 
     if (__builtin_expect(next != NULL, 1)) {
         taken = (size_t)(next - line);
     } else {
-        size_t n;
+        size_t n = 0;
         int how = read_line(p, b, RESP_ERROR_COUNT_LINE_TOO_BIG, &n);
         if (how != STEP_ON)
             return how;
@@ -246,7 +246,7 @@ step_bulk_length(struct resp_parser *p, const struct buf *b, const struct resp_l
     if (__builtin_expect(next != NULL, 1)) {
         taken = (size_t)(next - line);
     } else {
-        size_t n;
+        size_t n = 0;
         int how = read_line(p, b, RESP_ERROR_BULK_LINE_TOO_BIG, &n);
         if (how != STEP_ON)
             return how;

@@ -136,6 +136,15 @@ wake_other(void *arg, unsigned slot, uint32_t wanted)
 }
 
 static void
+wake_master(void *arg)
+{
+    const struct worker *w = arg;
+    uint64_t one = 1;
+    ssize_t n = write(w->heritage->master_wake, &one, sizeof one);
+    (void)n; /* full is awake enough */
+}
+
+static void
 on_wake(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = ev_userdata(loop);
@@ -191,7 +200,8 @@ worker_main(const struct heritage *h, unsigned slot)
         _exit(1);
     control_clear_gauges(w.engine.control, slot);
     monitor_inherit(&w.engine);
-    w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_other};
+    w.engine.hooks = (struct engine_hooks){.arg = &w, .wake = wake_other, .wake_master = wake_master};
+    config_settle(&w.engine);
     start_watchers(&w);
     process_up(h, slot);
     ev_run(w.loop, 0);

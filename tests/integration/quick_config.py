@@ -53,7 +53,7 @@ def as_redis(server, redis):
                 if name != "dir":
                     same((a, b), "CONFIG", "GET", name)
         for command in ("CONFIG", "CONFIG GET", "CONFIG GET foo", "CONFIG GET MAXMEMORY maxmemory MAXmemory", "CONFIG GET [a", "CONFIG FOO",
-                        "CONFIG FOO BAR", "CONFIG RESETSTAT x", "CONFIG RESETSTAT", "CONFIG GET rdb-k*"):
+                        "CONFIG FOO BAR", "CONFIG RESETSTAT x", "CONFIG RESETSTAT", "CONFIG REWRITE", "CONFIG REWRITE x", "CONFIG GET rdb-k*"):
             same((a, b), *command.split())
     with server.connect() as a, redis.connect() as b:
         for command in AUTHS:
