@@ -96,6 +96,28 @@ listen_open(struct heritage *h, const char *bind, unsigned port, int backlog, st
     return true;
 }
 
+/* A socket that nobody serves any more gives way; everything else stays. */
+static bool
+make_room(const struct sockaddr_un *a, struct shm_error *e)
+{
+    struct stat st;
+    if (lstat(a->sun_path, &st) != 0)
+        return true;
+    if (!S_ISSOCK(st.st_mode)) {
+        snprintf(e->text, sizeof e->text, "%s is there and is no socket; choose another --unixsocket", a->sun_path);
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN);
+    if (fd >= 0)
+        close(fd);
+    if (served)
+        snprintf(e->text, sizeof e->text, "another server has the unix socket %s: stop that or choose another --unixsocket", a->sun_path);
+    else
+        unlink(a->sun_path);
+    return !served;
+}
+
 bool
 listen_open_unix(struct heritage *h, const char *path, unsigned mode, int backlog, struct shm_error *e)
 {
@@ -105,7 +127,8 @@ listen_open_unix(struct heritage *h, const char *path, unsigned mode, int backlo
         return false;
     }
     strcpy(a.sun_path, path);
-    unlink(path);
+    if (!make_room(&a, e))
+        return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && (mode == 0 || chmod(path, mode) == 0) && listen(fd, backlog) == 0) {
         h->unix_listener = fd;

@@ -146,7 +146,7 @@ sync_directory(const char *path)
 static int
 replace(const char *path, const struct buf *text)
 {
-    char aside[PATH_BYTES];
+    char aside[PATH_BYTES + 32];
     struct stat st;
     mode_t mode = stat(path, &st) == 0 ? st.st_mode & 07777 : 0644;
     snprintf(aside, sizeof aside, "%s.new-%d", path, (int)getpid());

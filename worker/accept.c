@@ -10,6 +10,8 @@
 
 #include "worker/conn.h"
 
+#define KEEPALIVE_PROBES 3
+#define KEEPALIVE_MAX_S 32767 /* the kernel takes no more */
 #define ACCEPTS_A_TURN 64 /* so that a flood of connections does not starve those that are open */
 
 static const char protected_text[] =
@@ -62,6 +64,21 @@ is_unprotected(const struct worker *w, uint32_t flags)
     return !(flags & SESSION_LOCAL) && config_yes(&w->engine, PARAM_PROTECTED_MODE) && !config_yes(&w->engine, PARAM_REQUIREPASS);
 }
 
+/* Small replies leave at once; a silent peer is probed after tcp-keepalive, three times in as long again. */
+static void
+prepare_tcp(const struct worker *w, int fd)
+{
+    int64_t idle = config_number(&w->engine, PARAM_TCP_KEEPALIVE);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (idle == 0)
+        return;
+    int after = idle < KEEPALIVE_MAX_S ? (int)idle : KEEPALIVE_MAX_S, between = after / KEEPALIVE_PROBES;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &after, sizeof after);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, between > 0 ? &between : &(int){1}, sizeof between);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){KEEPALIVE_PROBES}, sizeof(int));
+}
+
 static void
 welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
@@ -80,7 +97,7 @@ welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
     if (peer->ss_family == AF_UNIX)
         flags |= SESSION_UNIX;
     else
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        prepare_tcp(w, fd);
     atomic_store(&own->connections, atomic_load(&own->connections) + 1);
     if (!conn_open(w, fd, flags))
         atomic_store(&own->clients, atomic_load(&own->clients) - 1);

@@ -262,6 +262,91 @@ def refusals(directory):
     refused(["not enough memory", "/dev/shm"], "--region", os.path.join(small, "region"), wrap=("unshare", "-m", "sh", "-c", script, small))
 
 
+def own_address():
+    """An address of this machine that is not loopback; None: there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+            return None if s.getsockname()[0].startswith("127.") else s.getsockname()[0]
+        except OSError:
+            return None
+
+
+def protected():
+    address = own_address()
+    if not address:
+        print("skipped: protected mode needs an address that is not loopback")
+        return
+    with harness.Kvstash(workers=1, check=False) as server:
+        def first_words():
+            with socket.create_connection((address, server.port), timeout=10) as s:
+                s.sendall(b"PING\r\n")
+                try:
+                    return s.recv(100)
+                except ConnectionResetError:
+                    return b""
+        assert first_words().startswith(b"-DENIED "), first_words()
+        assert server.command("CONFIG", "SET", "protected-mode", "no") == "OK" and first_words() == b"+PONG\r\n"
+        assert server.command("CONFIG", "SET", "protected-mode", "yes", "requirepass", "x") == "OK"
+        assert first_words().startswith(b"-NOAUTH ")
+
+
+def unix_socket(directory):
+    path = os.path.join(directory, "socket")
+    with harness.Kvstash("--unixsocket", path, "--unixsocketperm", "700", workers=2) as server:
+        assert os.stat(path).st_mode & 0o777 == 0o700
+        with harness.Connection(path=path) as c:
+            assert c.command("PING") == "PONG" and b"flags=U" in c.command("CLIENT", "INFO")
+        refused(["another server has the unix socket", "--unixsocket"], "--unixsocket", path)
+        assert server.command("PING") == "PONG"
+    assert not os.path.exists(path)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    with harness.Kvstash("--unixsocket", path, workers=1):
+        pass
+    with open(path, "w") as f:
+        f.write("precious")
+    refused(["is no socket", "--unixsocket"], "--unixsocket", path)
+    with open(path) as f:
+        assert f.read() == "precious"
+
+
+def kept(directory):
+    """region-keep: the next start goes on with the data and takes its parameters anew; another port in use loses nothing."""
+    data, region = os.path.join(directory, "kept"), "/dev/shm/" + os.path.basename(directory) + "-kept"
+    port = harness.free_port()
+
+    def start(*more):
+        command = [harness.KVSTASH, "-d", "-p", str(port), "-w", "1", "--dir", data, "--region", region, "--region-size", "256mb", *more]
+        return subprocess.run(command, timeout=20, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).returncode
+
+    def end():
+        with open(os.path.join(data, "kvstash.pid")) as f:
+            pid = int(f.read())
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not os.path.exists("/proc/%d" % pid))
+    try:
+        assert start("--region-keep", "yes") == 0
+        with harness.Connection(port) as c:
+            assert c.pipeline([["SET", "a", "1"], ["CONFIG", "SET", "timeout", "77"]]) == ["OK", "OK"]
+        end()
+        assert os.path.exists(region)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+            s.listen()
+            assert start("--bind", "127.0.0.1") == 1 and os.path.exists(region)
+        assert start("--shards", "8") == 0
+        with harness.Connection(port) as c:
+            assert c.command("GET", "a") == b"1"
+            assert c.command("CONFIG", "GET", "timeout")[1] == b"0" and c.command("CONFIG", "GET", "shards")[1] == b"64"
+        end()
+        assert not os.path.exists(region)
+    finally:
+        if os.path.exists(region):
+            os.unlink(region)
+
+
 def few_descriptors():
     server = harness.Kvstash(workers=1)
     arguments = server.arguments
@@ -284,6 +369,9 @@ def main():
         reloaded(directory)
         daemon(directory)
         refusals(directory)
+        unix_socket(directory)
+        kept(directory)
+    protected()
     few_descriptors()
 
 
