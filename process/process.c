@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "process/panic.h"
+#include "shm/shm_crash.h"
 #include "shm/shm_proc.h"
 
 void
@@ -23,6 +24,7 @@ process_begin(const struct heritage *h, const char *name)
     sigprocmask(SIG_SETMASK, &none, NULL);
     log_to_pipe(h->log_pipe);
     prctl(PR_SET_NAME, name);
+    shm_crash_races_asked();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != h->master) /* it died before the line above */
         _exit(1);

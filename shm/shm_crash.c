@@ -8,13 +8,19 @@
 #ifdef KVSTASH_CRASH_POINTS
 
 #include <signal.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
+
+#define RACE_PAUSE_NS 100000
 
 static uint64_t armed_at;
 static uint64_t passed;
 static int armed_signal = SIGKILL;
 static void (*last_act)(void);
 static uint64_t fails_at;
+static unsigned race_one_in;
+static uint64_t race_random;
 
 static void
 arm(uint64_t n, int signal)
@@ -67,8 +73,35 @@ shm_crash_passed(void)
 }
 
 void
+shm_crash_races(unsigned one_in)
+{
+    race_one_in = one_in;
+    race_random = (uint64_t)getpid() * 0x9E3779B97F4A7C15ull | 1;
+}
+
+void
+shm_crash_races_asked(void)
+{
+    const char *text = getenv("KVSTASH_RACES");
+    shm_crash_races(text ? (unsigned)atoi(text) : 0);
+}
+
+void
+shm_crash_race(void)
+{
+    if (race_one_in == 0)
+        return;
+    race_random ^= race_random << 13;
+    race_random ^= race_random >> 7;
+    race_random ^= race_random << 17;
+    if (race_random % race_one_in == 0)
+        nanosleep(&(struct timespec){.tv_nsec = (long)(race_random >> 32) % RACE_PAUSE_NS}, NULL);
+}
+
+void
 shm_crash_point(void)
 {
+    shm_crash_race();
     if (++passed != armed_at)
         return;
     if (last_act)

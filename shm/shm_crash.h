@@ -28,7 +28,15 @@ bool shm_crash_fails(void);
 /* Is the armed failure still to come? */
 bool shm_crash_fail_pending(void);
 #define SHM_FAILS() shm_crash_fails()
+/* From now on every point, and those that are for races alone, may be a pause of up to 100 us, one in so many; 0: none.
+ * shm_crash_races_asked: as the environment's KVSTASH_RACES says. Two cores show then what twenty would. */
+void shm_crash_races(unsigned one_in);
+void shm_crash_races_asked(void);
+void shm_crash_race(void);
+#define SHM_RACE_POINT() shm_crash_race()
 #else
+#define shm_crash_races_asked() ((void)0)
+#define SHM_RACE_POINT() ((void)0)
 #define SHM_POINT() ((void)0)
 #define SHM_FAILS() false
 #endif

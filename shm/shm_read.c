@@ -7,6 +7,7 @@
 #include "shm/shm_read.h"
 
 #include "shm/shm_class.h"
+#include "shm/shm_crash.h"
 
 #define TRIES 3
 
@@ -31,8 +32,10 @@ find_segment(const struct attempt *a, uint64_t position, uint64_t *segment)
     const struct shm_region *r = a->tree->region;
     uint64_t word = *(volatile const uint64_t *)&a->tree->sh->root;
     for (unsigned level = a->tree->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
+        SHM_RACE_POINT();
         if (!unchanged(a))
             return false;
+        SHM_RACE_POINT();
         const struct shm_node_sh *node = shm_at(r, word);
         word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
     }
@@ -46,8 +49,10 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
 {
     const struct shm_region *r = a->tree->region;
     uint64_t head[2];
+    SHM_RACE_POINT(); /* between bucket and entry */
     if (!unchanged(a))
         return false;
+    SHM_RACE_POINT();
     uint64_t span = atomic_load_explicit(&r->span_words[shm_span_of(r, off)], memory_order_relaxed);
     unsigned class = shm_span_word_class(span);
     const void *block = shm_at(r, off);
@@ -58,6 +63,7 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
     if (bytes > limit || bytes > room || (off - r->header->off_extents) % SHM_SPAN_BYTES + bytes > SHM_SPAN_BYTES)
         return false; /* a class that is another's by now must not lead behind the span: what follows may have no memory */
     memcpy(out, block, bytes);
+    SHM_RACE_POINT(); /* between entry and sequence */
     return unchanged(a) && !(((struct shm_entry_sh *)out)->flags & SHM_ENTRY_KEYBLOB);
 }
 
@@ -102,6 +108,7 @@ shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, siz
             __builtin_ia32_pause();
             continue;
         }
+        SHM_RACE_POINT(); /* behind the sequence */
         enum shm_read_result result = attempt_once(&a, position, key, klen, out, room, clock_now);
         if (result != SHM_READ_RETRY)
             return result;

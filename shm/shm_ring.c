@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_span.h"
 
@@ -73,10 +74,13 @@ shm_ring_next(struct shm_region *r, uint64_t *expected, unsigned *ring, const st
 {
     if (find_front(r, *expected, ring, record))
         return SHM_RING_RECORD;
+    SHM_RACE_POINT();
     if (atomic_load(&r->header->ticket) <= *expected)
         return SHM_RING_EMPTY;
+    SHM_RACE_POINT(); /* between counter and slots */
     if (may_come(r, *expected))
         return SHM_RING_WAIT;
+    SHM_RACE_POINT(); /* between slots and heads */
     if (find_front(r, *expected, ring, record)) /* published between the first look and the slots' */
         return SHM_RING_RECORD;
     ++*expected;

@@ -389,6 +389,7 @@ rig_child(struct rig *k, enum rig_slot slot)
 {
     dying = k;
     shm_crash_set_hook(note_moment);
+    shm_crash_races_asked();
     if (!engine_open(&k->engine, &k->region, slot))
         _exit(3);
 }
