@@ -28,6 +28,7 @@
 #include "master/serve.h"
 #include "master/settings.h"
 #include "shm/shm_check.h"
+#include "shm/shm_proc.h"
 #include "shm/shm_recover.h"
 #include "types/type_value.h"
 
@@ -105,16 +106,22 @@ keep_geometry(enum param_id id, uint32_t has)
     settings_set_number(&settings, id, has);
 }
 
-static void
-open_region(int *lock_fd)
+static struct region_wish
+wish(void)
 {
-    struct shm_error e;
     const char *path = settings_text(&settings, PARAM_REGION);
-    struct region_wish w = {.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
+    return (struct region_wish){.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
         .bytes = (uint64_t)settings_number(&settings, PARAM_REGION_SIZE), .shards = (unsigned)settings_number(&settings, PARAM_SHARDS),
         .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .slots = heritage.workers + SPARE_SLOTS,
         .shared_bytes = control_bytes(heritage.workers),
         .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
+}
+
+static void
+open_region(int *lock_fd)
+{
+    struct shm_error e;
+    struct region_wish w = wish();
     if (!region_open_lock(w.dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
         refuse(e.text);
     char *absolute = realpath(w.dir, NULL);
@@ -155,16 +162,20 @@ open_sockets(void)
 
 /* ---- the program ----------------------------------------------------------------------------------------------------------- */
 
+/* A journal of a living process would be taken for a dead one's, so a region that is served is left alone. */
 static int
 check_region_file(void)
 {
     struct shm_error e;
     struct shm_check_result result;
-    const char *path = settings_text(&settings, PARAM_REGION);
-    if (!path[0])
-        refuse("--check-region needs --region FILE");
-    if (!shm_region_attach(&region, path, &e))
+    struct region_wish w = wish();
+    char path[256];
+    if (!region_open_path(&w, path, &e) || !shm_region_attach(&region, path, &e))
         refuse(e.text);
+    if (shm_proc_any_lives(&region)) {
+        snprintf(e.text, sizeof e.text, "a server runs on the region %s: stop it, or let it check itself with DEBUG CHECK-REGION", path);
+        refuse(e.text);
+    }
     shm_recover_all(&region);
     bool ok = shm_check_region(&region, type_value_check, &result);
     printf("%s: %lu keys, %lu blocks, %lu bytes, %lu faults%s%s\n", path, (unsigned long)result.keys, (unsigned long)result.blocks,
@@ -233,6 +244,9 @@ start(struct serve *s)
         refuse("cannot go to the background: no process or pipe for it");
     open_log();
     log_notice("kv-stash " CONTROL_VERSION " starts, PID: %d", (int)getpid());
+    size_t at = 0;
+    for (const char *v = settings_stranger(&at); v; v = settings_stranger(&at))
+        log_warning("the environment variable %.*s belongs to no parameter", (int)strcspn(v, "="), v);
     limits_fit_clients(&settings);
     int log_pipe = open_channels();
     open_region(&lock_fd);

@@ -218,13 +218,22 @@ holds_nothing(const char *path)
 }
 
 bool
+region_open_path(const struct region_wish *w, char path[256], struct shm_error *e)
+{
+    if (!w->path)
+        return default_path(w, path, e);
+    if (strlen(w->path) >= 256)
+        return fail(e, "the path of the region, %.64s.., is longer than 255 bytes; choose another --region", w->path);
+    strcpy(path, w->path);
+    return true;
+}
+
+bool
 region_open(struct shm_region *r, const struct region_wish *w, bool *attached, struct shm_error *e)
 {
     char path[256];
     struct stat st;
-    if (w->path)
-        snprintf(path, sizeof path, "%s", w->path);
-    else if (!default_path(w, path, e))
+    if (!region_open_path(w, path, e))
         return false;
     *attached = false;
     if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && holds_nothing(path))

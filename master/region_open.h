@@ -21,6 +21,8 @@ struct region_wish {
 
 /* Takes the directory's lock; *lock_fd stays open for life. Waits a little for a predecessor that is still dying. */
 bool region_open_lock(const char *dir, int *lock_fd, struct shm_error *e);
+/* The file that the wish means: its path, or the one that belongs to the data directory. */
+bool region_open_path(const struct region_wish *w, char path[256], struct shm_error *e);
 /* Needs the lock. *attached tells whether an old region was found. */
 bool region_open(struct shm_region *r, const struct region_wish *w, bool *attached, struct shm_error *e);
 

@@ -142,6 +142,26 @@ read_file(struct settings *s, const char *path, bool redis, char *error)
     return ok;
 }
 
+const char *
+settings_stranger(size_t *at)
+{
+    while (environ[*at]) {
+        const char *variable = environ[(*at)++];
+        char name[128];
+        if (strncmp(variable, ENVIRONMENT_PREFIX, strlen(ENVIRONMENT_PREFIX)) != 0)
+            continue;
+        bool known = false;
+        for (int id = 0; id < PARAM_COUNT && !known; id++)
+            for (int i = 0; i < 2 && !known; i++) {
+                const char *its = i ? params[id].alias : params[id].name;
+                known = its && environment_of(its, name) && strncmp(variable, name, strlen(name)) == 0 && variable[strlen(name)] == '=';
+            }
+        if (!known)
+            return variable;
+    }
+    return NULL;
+}
+
 /* Values that came as arguments of their own, with blanks between them. False: too long. */
 static bool
 join(const struct option_setting *o, char text[PARAM_TEXT_MAX])

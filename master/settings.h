@@ -19,6 +19,8 @@ struct settings {
 
 /* Reads everything anew. */
 bool settings_load(struct settings *s, const struct options *o, char error[SETTINGS_ERROR_MAX]);
+/* The next environment variable that looks like a parameter's and is none; *at counts on from 0. NULL: no more. */
+const char *settings_stranger(size_t *at);
 /* What a file of this text alone would say (redis: in redis.conf's syntax). Any bytes may come. */
 bool settings_read_text(struct settings *s, const char *text, size_t n, const char *path, bool redis, char error[SETTINGS_ERROR_MAX]);
 /* What no single parameter shows: values that do not go together, or that this machine cannot give. */

@@ -138,3 +138,14 @@ shm_proc_wait_death(struct shm_region *r, unsigned n, unsigned timeout_ms)
             return (int)slot;
     return -1;
 }
+
+bool
+shm_proc_any_lives(const struct shm_region *r)
+{
+    for (unsigned slot = 0; slot < r->nslots; slot++) {
+        uint32_t word = atomic_load(life_word(r, slot));
+        if ((word & FUTEX_TID_MASK) && !(word & FUTEX_OWNER_DIED))
+            return true;
+    }
+    return false;
+}

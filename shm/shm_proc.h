@@ -30,6 +30,8 @@ void shm_proc_leave(struct shm_region *r, unsigned slot);
 /* Does the slot wait for an heir? Its life lock's word says that its holder died, or it is in state DEAD (the master's
  * mark for a slot to be filled) and nobody's. */
 bool shm_proc_is_dead(const struct shm_region *r, unsigned slot);
+/* Does any process hold a slot's life lock? Then a server runs on the region. */
+bool shm_proc_any_lives(const struct shm_region *r);
 /* Sleeps until one of the slots' owners dies or changes, at most timeout_ms; returns a dead slot or -1. Slots first ..
  * first + n - 1, n at most SHM_SLOTS_MAX. */
 int shm_proc_wait_death(struct shm_region *r, unsigned n, unsigned timeout_ms);

@@ -114,16 +114,17 @@ def order_of_sources(directory):
                 'persistence: { save = ["900 1", "300 10"]; appendonly = true; };\n')
     with open(redis_path, "w") as f:
         f.write('# comment\nsave 900 1\nsave 300 10\nTIMEOUT 7\nrequirepass "a b\\x41"\nclient-output-buffer-limit slave 1 2 3\n')
-    os.environ.update(KVSTASH_TCP_KEEPALIVE="2", KVSTASH_HZ="12")
+    os.environ.update(KVSTASH_TCP_KEEPALIVE="2", KVSTASH_HZ="12", KVSTASH_TIMEOUTS="3")
     try:
         with harness.Kvstash("-c", path, "--hz=13", workers=1) as server:
             got = server.command("CONFIG", "GET", "timeout", "tcp-keepalive", "hz", "client-output-buffer-limit", "save", "appendonly")
             got = dict(zip(got[::2], got[1::2]))
             assert got == {b"timeout": b"1", b"tcp-keepalive": b"2", b"hz": b"13", b"save": b"900 1 300 10", b"appendonly": b"yes",
                            b"client-output-buffer-limit": b"normal 1 2 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60"}, got
+            assert "the environment variable KVSTASH_TIMEOUTS belongs to no parameter" in server.read_log()
             assert "the parameter appendonly is kept and shown, but has no effect" in server.read_log()
     finally:
-        del os.environ["KVSTASH_TCP_KEEPALIVE"], os.environ["KVSTASH_HZ"]
+        del os.environ["KVSTASH_TCP_KEEPALIVE"], os.environ["KVSTASH_HZ"], os.environ["KVSTASH_TIMEOUTS"]
     with harness.Kvstash("--redis-conf", redis_path, workers=1, check=False) as server:
         with server.connect() as c:
             assert c.command("AUTH", "a bA") == "OK"
@@ -316,6 +317,8 @@ def kept(directory):
     data, region = os.path.join(directory, "kept"), "/dev/shm/" + os.path.basename(directory) + "-kept"
     port = harness.free_port()
 
+    check = [harness.KVSTASH, "--check-region", "--region", region]
+
     def start(*more):
         command = [harness.KVSTASH, "-d", "-p", str(port), "-w", "1", "--dir", data, "--region", region, "--region-size", "256mb", *more]
         return subprocess.run(command, timeout=20, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).returncode
@@ -329,8 +332,12 @@ def kept(directory):
         assert start("--region-keep", "yes") == 0
         with harness.Connection(port) as c:
             assert c.pipeline([["SET", "a", "1"], ["CONFIG", "SET", "timeout", "77"]]) == ["OK", "OK"]
+        checked = subprocess.run(check, timeout=20, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        assert checked.returncode == 1 and b"a server runs on the region" in checked.stdout, checked
         end()
         assert os.path.exists(region)
+        checked = subprocess.run(check, timeout=20, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        assert checked.returncode == 0 and b": 1 keys, " in checked.stdout and b" 0 faults" in checked.stdout, checked
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(("127.0.0.1", port))
