@@ -108,6 +108,13 @@ bool cmd_enter_all(struct cmd *c);
 /* Drops the locks of a reading command early: it will look at nothing of the region any more. */
 void cmd_leave_read(struct cmd *c);
 
+/* To be called now and then in long work, or the watchdog takes the process for stuck. */
+static inline void
+cmd_progress(const struct cmd *c)
+{
+    atomic_fetch_add_explicit(&c->engine->region->slots[c->engine->slot].progress, 1, memory_order_relaxed);
+}
+
 /* Logs this instead of the command as it came; may be called several times (MULTI ... EXEC in the log). */
 void cmd_effect(struct cmd *c, int argc, const struct shm_effect_arg *argv);
 /* printf-like convenience: "%s" C string, "%b" pointer and size_t, "%l" int64_t; blanks separate arguments. */

@@ -160,6 +160,7 @@ scan_all(struct scan *s)
         struct shm_tree t = shm_tree_of_db(r, shm_region_shard(r, position), s->c->db);
         while (shm_table_scan(&t, &position, scan_one, s))
             ;
+        cmd_progress(s->c);
     } while (position != 0);
 }
 

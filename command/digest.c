@@ -184,8 +184,10 @@ add_database(struct digest *d, struct cmd *c, unsigned db, unsigned char sum[DIG
     uint32_t number = htonl(db);
     unsigned char keys[DIGEST_BYTES] = {0};
     struct walk w = {.digest = d, .c = c, .sum = keys};
-    for (w.shard = 0; w.shard < c->engine->region->nshards; w.shard++)
+    for (w.shard = 0; w.shard < c->engine->region->nshards; w.shard++) {
         add_shard(&w, db);
+        cmd_progress(c);
+    }
     if (w.keys == 0)
         return;
     mix(d, sum, &number, sizeof number);

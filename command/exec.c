@@ -220,7 +220,7 @@ copy_out(struct cmd *c)
     bool touch = !(c->row->flags & CMD_NO_TOUCH) && !(c->session->flags & SESSION_NO_TOUCH);
     enum shm_read_result got = shm_read_entry(&t, c->keys[0].position, key->data, key->len, e->read_block, sizeof e->read_block,
         touch ? e->exec.clock : SHM_READ_NO_TOUCH);
-    if (got == SHM_READ_RETRY || atomic_load_explicit(&e->region->shards[c->keys[0].shard].state, memory_order_relaxed) == SHM_SHARD_OFF)
+    if (got == SHM_READ_RETRY)
         return false;
     const struct shm_entry_sh *entry = (const struct shm_entry_sh *)(const void *)e->read_block;
     c->copy = CMD_COPY_ABSENT;

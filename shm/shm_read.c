@@ -108,6 +108,9 @@ shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, siz
             __builtin_ia32_pause();
             continue;
         }
+        /* stored before the sequence became even again */
+        if (atomic_load_explicit(&t->region->shards[t->shard].state, memory_order_relaxed) == SHM_SHARD_OFF)
+            return SHM_READ_RETRY;
         SHM_RACE_POINT(); /* behind the sequence */
         enum shm_read_result result = attempt_once(&a, position, key, klen, out, room, clock_now);
         if (result != SHM_READ_RETRY)
