@@ -135,6 +135,9 @@ open_region(int *lock_fd)
         abandon("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
     atomic_store(&region.header->state, SHM_REGION_READY);
     log_notice("region %s: %lu MB %s", region.path, (unsigned long)(region.bytes >> 20), attached ? "found and recovered" : "made");
+    if ((uint64_t)settings_number(&settings, PARAM_MAXMEMORY) > region.bytes)
+        log_warning("maxmemory is %lu, but the region has %lu bytes, which are the limit", (unsigned long)settings_number(&settings, PARAM_MAXMEMORY),
+            (unsigned long)region.bytes);
     if (attached) {
         keep_geometry(PARAM_SHARDS, region.nshards);
         keep_geometry(PARAM_DATABASES, region.databases);

@@ -130,6 +130,10 @@ def order_of_sources(directory):
             assert c.command("AUTH", "a bA") == "OK"
             assert c.command("CONFIG", "GET", "save")[1] == b"900 1 300 10" and c.command("CONFIG", "GET", "timeout")[1] == b"7"
     assert tested(os.path.join(harness.TOP, "kvstash.conf")) == (0, "the configuration is good\n")
+    if os.access("/etc/redis/redis.conf", os.R_OK):
+        assert tested("--redis-conf", "/etc/redis/redis.conf") == (0, "the configuration is good\n")
+    else:
+        print("skipped: no redis.conf of the system to read")
 
 
 def all_values(c):
@@ -354,6 +358,34 @@ def kept(directory):
             os.unlink(region)
 
 
+def watched():
+    """The region's file loses its name: said once, and service goes on."""
+    with harness.Kvstash(workers=1) as server:
+        os.unlink(server.region)
+        until(lambda: "was deleted by somebody" in server.read_log())
+        with server.connect() as c:
+            assert c.command("SET", "a", "1") == "OK"
+    assert server.log.count("was deleted by somebody") == 1
+
+
+def scores():
+    """oom-score-adj: the master's score, and that of every worker, also of a successor."""
+    def score(pid):
+        with open("/proc/%s/oom_score_adj" % pid) as f:
+            return int(f.read())
+
+    def children(server):
+        with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid)) as f:
+            return f.read().split()
+    with harness.Kvstash(workers=2) as server:
+        before = score(server.process.pid)
+        assert server.command("CONFIG", "SET", "oom-score-adj", "relative", "oom-score-adj-values", "0 1 50") == "OK"
+        until(lambda: all(score(pid) == min(before + 50, 1000) for pid in children(server)))
+        assert score(server.process.pid) == before
+        os.kill(int(children(server)[0]), signal.SIGKILL)
+        until(lambda: len(children(server)) == 4 and all(score(pid) == min(before + 50, 1000) for pid in children(server)))
+
+
 def few_descriptors():
     server = harness.Kvstash(workers=1)
     arguments = server.arguments
@@ -379,6 +411,8 @@ def main():
         unix_socket(directory)
         kept(directory)
     protected()
+    watched()
+    scores()
     few_descriptors()
 
 

@@ -1,5 +1,6 @@
 /* The command line. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command/param.h"
@@ -10,12 +11,15 @@ static char error[OPTIONS_ERROR_MAX];
 
 #define PARSE(...) parse((char *[]){"kvstash", __VA_ARGS__, NULL})
 
+/* Options point into argv for the program's life. */
 static bool
-parse(char **argv)
+parse(char **given)
 {
+    static char *argv[32];
     int argc = 0;
-    while (argv[argc])
-        argc++;
+    for (; given[argc]; argc++)
+        argv[argc] = given[argc];
+    free(o.settings);
     memset(&o, 0, sizeof o);
     return options_parse(&o, argc, argv, error);
 }
