@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "shm/shm_epoch.h"
+
 #include "command/control.h"
 
 #define EFFECT_ARGS_MAX 16
@@ -218,6 +220,18 @@ cmd_error_subcommand(struct cmd *c)
 }
 
 /* ---- transactions and effects ------------------------------------------------------------------------------ */
+
+bool
+cmd_await_others(struct cmd *c)
+{
+    struct shm_region *r = c->engine->region;
+    if (!c->session->awaits)
+        c->session->awaits = shm_epoch_raise(r);
+    c->again = !shm_epoch_passed(r, c->session->awaits, c->engine->slot);
+    if (!c->again)
+        c->session->awaits = 0;
+    return !c->again;
+}
 
 bool
 cmd_enter_all(struct cmd *c)

@@ -102,6 +102,10 @@ void cmd_error_wrongtype(struct cmd *c);
 void cmd_error_no_such_key(struct cmd *c);
 void cmd_error_subcommand(struct cmd *c); /* ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
 
+/* Waits till no other process acts on what it read before this command's change: call it after the change, and at once
+ * when the command is run again (session->awaits is set). True: it is so; false: return, the command comes again. */
+bool cmd_await_others(struct cmd *c);
+
 /* A transaction over all shards; false: cannot (tx->want). Exec commits or aborts it after the function. */
 bool cmd_enter_all(struct cmd *c);
 

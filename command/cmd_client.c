@@ -223,28 +223,35 @@ kill_matching(struct cmd *c, const struct filter *f)
         }
     }
     free(all);
-    /* a killed client's command that is running now is over when every lock was once free */
-    for (uint16_t shard = 0; killed && shard < c->engine->region->nshards; shard++) {
-        shm_tx_enter_read(c->tx, &shard, 1);
-        shm_tx_leave_read(c->tx);
-    }
     return killed;
+}
+
+/* Answers when nobody runs a command of a killed client any more; a batch looks at the kill marks before each command. */
+static void
+reply_killed(struct cmd *c)
+{
+    if (c->session->awaits_reply > 0 && !cmd_await_others(c))
+        return;
+    if (c->argc > 3)
+        resp_out_int(c->out, c->session->awaits_reply);
+    else if (c->session->awaits_reply > 0)
+        resp_out_ok(c->out);
+    else
+        cmd_error(c, "ERR No such client");
 }
 
 void
 cmd_client_kill(struct cmd *c)
 {
     struct filter f = {.skip_me = true};
-    if (c->argc == 3) {
-        f = (struct filter){.addr = &c->argv[2]};
-        if (kill_matching(c, &f) > 0)
-            resp_out_ok(c->out);
-        else
-            cmd_error(c, "ERR No such client");
-        return;
+    if (!c->session->awaits) {
+        if (c->argc == 3)
+            f = (struct filter){.addr = &c->argv[2]};
+        else if (!kill_options(c, &f))
+            return;
+        c->session->awaits_reply = kill_matching(c, &f);
     }
-    if (kill_options(c, &f))
-        resp_out_int(c->out, kill_matching(c, &f));
+    reply_killed(c);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------------------- */
@@ -285,6 +292,11 @@ cmd_client_pause(struct cmd *c)
 {
     int64_t ms;
     bool all = true;
+    if (c->session->awaits) {
+        if (cmd_await_others(c))
+            resp_out_ok(c->out);
+        return;
+    }
     if (c->argc > 4) {
         cmd_error_subcommand(c);
         return;
@@ -310,7 +322,8 @@ cmd_client_pause(struct cmd *c)
         until = 0;
     atomic_store(&c->engine->control->pause_all, all);
     atomic_store(&c->engine->control->pause_until_ms, until);
-    resp_out_ok(c->out);
+    if (cmd_await_others(c))
+        resp_out_ok(c->out);
 }
 
 void

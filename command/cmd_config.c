@@ -17,7 +17,6 @@
 #include "command/cmd_rows.h"
 #include "command/config.h"
 #include "command/control.h"
-#include "shm/shm_epoch.h"
 
 #define NAMES (PARAM_COUNT * 2)
 #define PATTERN_MAX 256
@@ -202,11 +201,8 @@ tell_idle(struct cmd *c)
 static void
 await_others(struct cmd *c)
 {
-    c->again = !shm_epoch_passed(c->engine->region, c->session->awaits, c->engine->slot);
-    if (c->again)
-        return;
-    c->session->awaits = 0;
-    resp_out_ok(c->out);
+    if (cmd_await_others(c))
+        resp_out_ok(c->out);
 }
 
 void
@@ -230,7 +226,6 @@ cmd_config_set(struct cmd *c)
     if (!ok)
         return;
     tell_idle(c);
-    c->session->awaits = shm_epoch_raise(c->engine->region);
     await_others(c);
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/glob.h"
+#include "base/log.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
 #include "command/digest.h"
@@ -24,6 +25,7 @@
 
 #define LRU_CLOCK_MAX ((1u << 24) - 1) /* as Redis shows its access clock */
 #define NAME_SHOWN_MAX 128u
+#define LOG_SHOWN_MAX 1024u
 
 static const char no_memory[] = "ERR no private memory for the digest";
 
@@ -472,6 +474,13 @@ debug_client_eviction(struct cmd *c)
     cmd_error(c, "ERR maxmemory-clients is disabled.");
 }
 
+static void
+debug_log(struct cmd *c)
+{
+    log_warning("DEBUG LOG: %.*s", (int)(cmd_arg_len(c, 2) < LOG_SHOWN_MAX ? cmd_arg_len(c, 2) : LOG_SHOWN_MAX), cmd_arg(c, 2));
+    resp_out_ok(c->out);
+}
+
 /* Random patterns against random texts, as many as take a moment. */
 static void
 debug_stringmatch_test(struct cmd *c)
@@ -580,7 +589,7 @@ static const struct subcommand {
     {"htstats", 1, 2, debug_htstats, "HTSTATS <db>", "Size and use of a database's index."},
     {"htstats-key", 1, 2, debug_htstats_key, "HTSTATS-KEY <key>", "The same of a large collection."},
     {"loadaof", 0, 0, debug_loadaof, "LOADAOF", "Not available: this version writes no files."},
-    {"log", 1, 1, just_ok, "LOG <text>", "Accepted; workers write no log."},
+    {"log", 1, 1, debug_log, "LOG <text>", "Write the text to the log."},
     {"object", 1, 1, debug_object, "OBJECT <key>", "Where and how a value lies."},
     {"oom", 0, 0, debug_oom, "OOM", "End this worker as if private memory had run out."},
     {"panic", 0, 0, debug_panic, "PANIC", "End this worker as if it had met the impossible."},

@@ -26,6 +26,7 @@ struct control_slot_sh {
     _Atomic uint64_t monitors;             /* clients in MONITOR */
     _Atomic uint64_t ops_a_second, in_a_second, out_a_second; /* commands and bytes, over the last 1.6 s */
     _Atomic uint64_t input_max, output_max; /* largest buffers of a client in the last seconds */
+    _Atomic uint64_t private_resident;     /* bytes */
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
@@ -34,6 +35,7 @@ struct control_slot_sh {
     _Atomic uint64_t errors;               /* error replies */
     _Atomic uint64_t reads, writes, bytes_in, bytes_out; /* of sockets */
     _Atomic uint64_t output_limits;        /* clients closed for their output buffer */
+    _Atomic uint64_t user_us, system_us;   /* processor time */
 };
 
 struct control_sh {
@@ -42,6 +44,7 @@ struct control_sh {
     uint32_t port, workers;
     uint32_t descriptors; /* that a process may need beside its clients' */
     uint64_t ns_per_tick; /* base/ticks.h */
+    uint64_t private_limit; /* bytes that all clients' buffers may take on this machine */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
     _Atomic uint32_t has_config_file;          /* S of the master */
@@ -51,6 +54,8 @@ struct control_sh {
     _Atomic int64_t pause_until_ms;            /* C: CLIENT PAUSE, wall clock; 0: none */
     _Atomic uint32_t pause_all;                /* C: not only writes */
     _Atomic uint32_t active_expire_off;        /* C: DEBUG SET-ACTIVE-EXPIRE 0 */
+    _Atomic uint64_t memory_peak;              /* C: raised only */
+    _Atomic uint64_t master_user_us, master_system_us;
     _Atomic uint64_t stats_generation;         /* C: raised by each reset of commands' statistics */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
     struct control_slot_sh before; /* under CONFIG: the totals at the last CONFIG RESETSTAT, which readers subtract */

@@ -33,6 +33,7 @@ struct engine {
     unsigned slot;
     struct control_sh *control;
     struct engine_hooks hooks;
+    uint64_t user_us, system_us; /* processor time that usage_publish has told */
     bool cluster;               /* key slots from CRC16 and hash tags */
     struct exec_state exec;     /* command/exec.c's and keyspace.c's own; zero at the start */
     uint64_t read_block[1024];  /* room for one lock-free copy (8 KiB, aligned) */

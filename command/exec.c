@@ -414,7 +414,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
         account_refused(e, row, out, mark);
         return EXEC_DONE;
     }
-    if (is_paused(e, row))
+    if (is_paused(e, row) && !s->awaits) /* who waits for its own pause to be seen goes on */
         return EXEC_AGAIN;
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     account_begin(e, row);

@@ -15,6 +15,8 @@
 
 #include "command/control.h"
 #include "command/expire.h"
+#include "command/latency.h"
+#include "command/usage.h"
 #include "housekeeper/pool.h"
 #include "process/process.h"
 #include "shm/shm_epoch.h"
@@ -25,6 +27,7 @@
 #define RECLAIM_STEPS 64u      /* transactions a turn */
 #define EXPIRE_STEPS 64u       /* steps of the sweep a turn, at active-expire-effort 1 */
 #define AUDIT_SPANS 4096u      /* looked at in one turn */
+#define USAGE_NS 250000000
 #define BUSY_SLEEP_NS 1000000
 #define IDLE_SLEEP_NS 500000000 /* a second's half over hz */
 
@@ -34,6 +37,7 @@ struct housekeeper {
     struct expire_sweep sweep;
     uint64_t audit;            /* next span to audit */
     unsigned reclaim_shard;
+    int64_t usage_ns;          /* last look at processor time and memory */
 };
 
 static int64_t
@@ -107,12 +111,19 @@ turn(struct housekeeper *k)
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
     bool hungry = pool_step(&k->pool, now_ns());
-    bool busy = reclaim_turn(k) | expire_turn(k);
+    int64_t from = now_ns();
+    bool busy = expire_turn(k);
+    latency_add(&k->engine, "expire-cycle", (uint64_t)(now_ns() - from));
+    busy |= reclaim_turn(k);
     shm_span_audit(r, &k->audit, AUDIT_SPANS, shm_epoch_advance(r));
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)now_ns(), memory_order_relaxed);
     engine_publish(&k->engine);
     config_take_reload(&k->engine);
+    if (now_ns() - k->usage_ns > USAGE_NS) {
+        k->usage_ns = now_ns();
+        usage_publish(&k->engine);
+    }
     if (!hungry)
         sleep_ns(r, wanted, busy ? BUSY_SLEEP_NS : IDLE_SLEEP_NS / config_number(&k->engine, PARAM_HZ));
 }

@@ -75,6 +75,19 @@ group_limit(void)
     return limit;
 }
 
+static uint64_t
+machine_limit(void)
+{
+    return least((uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), group_limit());
+}
+
+uint64_t
+limits_private_bytes(void)
+{
+    uint64_t limit = machine_limit(), headroom = limit / HEADROOM_SHARE;
+    return headroom > HEADROOM_MIN ? headroom : least(HEADROOM_MIN, limit);
+}
+
 uint64_t
 limits_region_bytes(const char *dir)
 {
@@ -82,9 +95,7 @@ limits_region_bytes(const char *dir)
     struct statvfs v;
     if (statfs(dir, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC)
         return hugetlb_free_bytes(); /* set aside already, and no group's limit counts them */
-    uint64_t limit = least((uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), group_limit());
-    uint64_t headroom = limit / HEADROOM_SHARE;
-    limit -= headroom > HEADROOM_MIN ? headroom : least(HEADROOM_MIN, limit);
+    uint64_t limit = machine_limit() - limits_private_bytes();
     if (statvfs(dir, &v) == 0)
         limit = least(limit, (uint64_t)v.f_bavail * v.f_frsize);
     return limit;

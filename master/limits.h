@@ -10,6 +10,8 @@
  * file system of `dir`, less headroom for private heaps. A limit that cannot be read counts as none. A memory control
  * group answers what goes beyond it with SIGKILL, so it must be known before. */
 uint64_t limits_region_bytes(const char *dir);
+/* Bytes: what the private heaps of all processes may take: the headroom that the region leaves. */
+uint64_t limits_private_bytes(void);
 
 /* Descriptors that a process needs beside its clients': listeners and wake-ups of all slots, channels, files. */
 uint32_t limits_own_descriptors(const struct settings *s);

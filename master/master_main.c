@@ -78,6 +78,7 @@ fill_control(void)
     c->workers = heritage.workers;
     c->descriptors = limits_own_descriptors(&settings);
     c->ns_per_tick = ticks_measure();
+    c->private_limit = limits_private_bytes();
     /* a region that is found again takes its parameters from the files and options of this start */
     config_copy(&c->config.live, &settings.values);
     atomic_store(&c->config.next_whole, 0);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "command/control.h"
+#include "command/usage.h"
 #include "master/daemon.h"
 #include "master/oom.h"
 #include "master/reload.h"
@@ -143,6 +144,7 @@ serve_run(struct serve *s)
         int sig = take_signals(s);
         children_reap(s->children);
         children_watch(s->children, config_value(&control_of(s)->config.live, PARAM_WORKER_TIMEOUT));
+        usage_publish_master(control_of(s));
         become_ready(s);
         look_at_file(s);
         if (s->reload_waits)

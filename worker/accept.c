@@ -2,16 +2,20 @@
 #include "worker/accept.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "worker/conn.h"
 
 #define KEEPALIVE_PROBES 3
 #define KEEPALIVE_MAX_S 32767 /* the kernel takes no more */
+#define ACCEPT_PAUSE_S 0.1  /* after a failure that is not the client's */
+#define ACCEPT_TOLD_S 60.   /* from one message about it to the next */
 #define ACCEPTS_A_TURN 64 /* so that a flood of connections does not starve those that are open */
 
 static const char protected_text[] =
@@ -38,6 +42,15 @@ refuse(int fd, const char *error)
     ssize_t n = send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)n;
     close(fd);
+}
+
+static void
+listen_on(struct worker *w)
+{
+    for (unsigned i = 0; i < w->heritage->addresses; i++)
+        ev_io_start(w->loop, &w->listener[i]);
+    if (w->heritage->unix_listener >= 0)
+        ev_io_start(w->loop, &w->unix_listener);
 }
 
 /* Counts the client in; false if the server is full. Each worker counts its own, so two that accept the last place at
@@ -91,6 +104,7 @@ welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
     if (!config_yes(&w->engine, PARAM_REQUIREPASS))
         flags |= SESSION_AUTHENTICATED;
     if (!take_place(w)) {
+        atomic_store(&own->refused, atomic_load(&own->refused) + 1);
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;
     }
@@ -103,17 +117,45 @@ welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
         atomic_store(&own->clients, atomic_load(&own->clients) - 1);
 }
 
+/* Out of descriptors or memory: the queue keeps the clients. Without a pause the loop would spin on it. */
+static void
+hold_off(struct worker *w, int error)
+{
+    if (w->accept_told == 0 || ev_now(w->loop) - w->accept_told > ACCEPT_TOLD_S) {
+        w->accept_told = ev_now(w->loop);
+        log_warning("new connections wait: %s; raise the limit (ulimit -n) or lower maxclients", strerror(error));
+    }
+    accept_stop(w);
+    ev_timer_set(&w->accept_again, ACCEPT_PAUSE_S, 0.);
+    ev_timer_start(w->loop, &w->accept_again);
+}
+
+static void
+on_accept_again(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    (void)t;
+    (void)events;
+    if (!w->draining)
+        listen_on(w);
+}
+
 static void
 on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = ev_userdata(loop);
     (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    /* all workers wait at the one unix socket: who takes a single connection leaves the next one to others */
+    int most = io == &w->unix_listener ? 1 : ACCEPTS_A_TURN;
+    for (int i = 0; i < most; i++) {
         struct sockaddr_storage peer = {0};
         socklen_t len = sizeof peer;
         int fd = accept4(io->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
-            return; /* nobody left, taken by another, or out of descriptors: the queue keeps them */
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                hold_off(w, errno);
+            return; /* nobody left, or taken by another */
+        }
         if (len == sizeof(sa_family_t))
             peer.ss_family = AF_UNIX; /* an unnamed peer */
         welcome(w, fd, &peer);
@@ -124,14 +166,11 @@ void
 accept_start(struct worker *w)
 {
     const struct heritage *h = w->heritage;
-    for (unsigned i = 0; i < h->addresses; i++) {
+    for (unsigned i = 0; i < h->addresses; i++)
         ev_io_init(&w->listener[i], on_accept, h->listener[w->engine.slot * h->addresses + i], EV_READ);
-        ev_io_start(w->loop, &w->listener[i]);
-    }
-    if (h->unix_listener < 0)
-        return;
     ev_io_init(&w->unix_listener, on_accept, h->unix_listener, EV_READ);
-    ev_io_start(w->loop, &w->unix_listener);
+    ev_timer_init(&w->accept_again, on_accept_again, ACCEPT_PAUSE_S, 0.);
+    listen_on(w);
 }
 
 void

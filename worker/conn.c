@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command/clients.h"
+#include "worker/memory.h"
 #include "worker/monitors.h"
 #include "worker/turn.h"
 
@@ -20,6 +21,19 @@
 #define IDLE_TRIM_S 2.0                /* after which an empty buffer's memory is given back */
 
 static void on_event(struct ev_loop *loop, ev_io *io, int events);
+
+/* The worker's shared numbers. */
+static struct control_slot_sh *
+slot_of(const struct conn *c)
+{
+    return &c->worker->engine.control->slot[c->worker->engine.slot];
+}
+
+static void
+count(_Atomic uint64_t *total, uint64_t n)
+{
+    atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 /* ---- life ----------------------------------------------------------------------------------------------------- */
 
@@ -134,6 +148,29 @@ conn_close(struct conn *c)
 
 /* ---- out ------------------------------------------------------------------------------------------------------ */
 
+/* client-output-buffer-limit: at the hard limit at once, over the soft one after its time. Counts a client that is to be
+ * closed for it. */
+static bool
+is_over_limit(struct conn *c)
+{
+    struct config_output_limit limit = config_output_limit(&c->worker->engine.control->config.live, 0);
+    uint64_t bytes = buf_pending(&c->out);
+    ev_tstamp now = ev_now(c->worker->loop);
+    bool soft = limit.soft && bytes > limit.soft;
+    if (!soft)
+        c->soft_since = 0;
+    else if (c->soft_since == 0)
+        c->soft_since = now;
+    if ((limit.hard && bytes > limit.hard) || (soft && now - c->soft_since > (ev_tstamp)limit.soft_s)) {
+        count(&slot_of(c)->output_limits, 1);
+        return true;
+    }
+    if (!memory_is_too_much(c->worker, c->out.cap, c->session.flags))
+        return false;
+    count(&slot_of(c)->evicted_clients, 1);
+    return true;
+}
+
 bool
 conn_flush(struct conn *c)
 {
@@ -149,9 +186,11 @@ conn_flush(struct conn *c)
             break;
         buf_consume(&c->out, (size_t)n);
         c->active = ev_now(c->worker->loop);
+        count(&slot_of(c)->writes, 1);
+        count(&slot_of(c)->bytes_out, (uint64_t)n);
     }
     bool pending = buf_pending(&c->out) > 0;
-    if (c->closing && !pending) {
+    if ((c->closing && !pending) || (pending && is_over_limit(c))) {
         conn_close(c);
         return false;
     }
@@ -160,6 +199,14 @@ conn_flush(struct conn *c)
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------------- */
+
+/* Is the unfinished request larger than a client may have it? */
+static bool
+is_too_long(const struct conn *c)
+{
+    return buf_pending(&c->in) > (uint64_t)config_number(&c->worker->engine, PARAM_CLIENT_QUERY_BUFFER_LIMIT) ||
+        memory_is_too_much(c->worker, c->in.cap, c->session.flags);
+}
 
 /* Reads once. False: the connection was closed. */
 static bool
@@ -176,7 +223,12 @@ fill(struct conn *c)
     if (n > 0) {
         c->in.len += (size_t)n;
         c->active = ev_now(c->worker->loop);
-        return true;
+        count(&slot_of(c)->reads, 1);
+        count(&slot_of(c)->bytes_in, (uint64_t)n);
+        if (!is_too_long(c))
+            return true;
+        conn_close(c);
+        return false;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return true;
@@ -207,7 +259,8 @@ bool
 conn_cron(struct conn *c, ev_tstamp now, ev_tstamp timeout)
 {
     struct session *s = &c->session;
-    if (clients_killed(&c->session) || (timeout > 0 && now - c->active > timeout && !c->parked)) {
+    bool idle = timeout > 0 && now - c->active > timeout && !c->parked && !(s->flags & SESSION_MONITOR);
+    if (clients_killed(s) || idle || (buf_pending(&c->out) > 0 && is_over_limit(c))) {
         conn_close(c);
         return false;
     }

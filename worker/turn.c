@@ -324,6 +324,7 @@ turn_run(struct worker *w)
         exec_ahead_prefetch(&w->engine);
         run_batch(w, &b);
     }
+    engine_publish(&w->engine); /* who reads the replies finds them counted */
     while (w->answered.first) {
         struct conn *c = w->answered.first;
         unlink_conn(c);

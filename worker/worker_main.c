@@ -14,16 +14,19 @@
 #include <unistd.h>
 
 #include "command/clients.h"
+#include "command/usage.h"
 #include "process/process.h"
 #include "shm/shm_epoch.h"
 #include "shm/shm_proc.h"
 #include "worker/accept.h"
 #include "worker/conn.h"
+#include "worker/memory.h"
 #include "worker/monitors.h"
 #include "worker/turn.h"
 
 #define CRON_S 0.1
 #define CRON_CONNS 1000        /* connections looked at in one cron, at least a tenth of all */
+#define USAGE_CRONS 5          /* crons from one look at processor time and memory to the next */
 #define DRAIN_S 3.0            /* what a drain waits for slow readers */
 #define CLOCK_GRAIN_S 1        /* of the access clock */
 
@@ -60,18 +63,24 @@ static void
 sweep_conns(struct worker *w)
 {
     ev_tstamp now = ev_now(w->loop), timeout = (ev_tstamp)config_number(&w->engine, PARAM_TIMEOUT);
-    uint64_t all = atomic_load(&w->engine.control->slot[w->engine.slot].clients);
+    struct control_slot_sh *own = &w->engine.control->slot[w->engine.slot];
+    uint64_t all = atomic_load(&own->clients);
     uint64_t left = all / 10 > CRON_CONNS ? all / 10 : CRON_CONNS;
     if (!w->sweep) {
         atomic_store_explicit(&w->engine.region->header->private_bytes[w->engine.slot], w->private_bytes, memory_order_relaxed);
-        w->private_bytes = 0;
+        atomic_store_explicit(&own->input_max, w->input_max, memory_order_relaxed);
+        atomic_store_explicit(&own->output_max, w->output_max, memory_order_relaxed);
+        w->private_bytes = w->input_max = w->output_max = 0;
         w->sweep = w->conns;
     }
     while (w->sweep && left-- > 0) {
         struct conn *c = w->sweep;
         w->sweep = c->next;
-        if (conn_cron(c, now, timeout))
-            w->private_bytes += conn_bytes(c);
+        if (!conn_cron(c, now, timeout))
+            continue;
+        w->private_bytes += conn_bytes(c);
+        w->input_max = c->in.cap > w->input_max ? c->in.cap : w->input_max;
+        w->output_max = c->out.cap > w->output_max ? c->out.cap : w->output_max;
     }
 }
 
@@ -85,7 +94,11 @@ on_cron(struct ev_loop *loop, ev_timer *t, int events)
     clock_gettime(CLOCK_MONOTONIC, &now);
     atomic_store_explicit(&w->engine.region->slots[w->engine.slot].heartbeat_ns,
         (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec, memory_order_relaxed);
+    rates_take(&w->rates, &w->engine.control->slot[w->engine.slot], (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+    if (w->crons++ % USAGE_CRONS == 0)
+        usage_publish(&w->engine);
     sweep_conns(w);
+    memory_look(w);
 }
 
 /* ---- orders ----------------------------------------------------------------------------------------------------- */

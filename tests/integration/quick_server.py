@@ -117,12 +117,55 @@ def slow_commands_of_all_workers(ours):
         c.close()
 
 
+def fields(text):
+    """Sections and names of fields, in order; what differs by what was run is left out."""
+    names = [line.split(":", 1)[0] for line in text.decode().split("\r\n")]
+    return [n for n in names if not n.startswith(("cmdstat_", "latency_percentiles_", "errorstat_", "db"))]
+
+
+def info_has_all_fields(ours, redis):
+    """Redis's sections and fields in Redis's order, with our own between them."""
+    for sections in ((), ("everything",), ("all",), ("default",), ("memory", "CPU"), ("nonesuch",), ("commandstats", "errorstats")):
+        with ours.connect() as a, redis.connect() as b:
+            a.send("INFO", *sections)
+            b.send("INFO", *sections)
+            got, want = fields(a.read()), fields(b.read())
+        left = iter(got)
+        missing = [n for n in want if n and n not in left]
+        assert not missing, "INFO %s lacks %s" % (" ".join(sections), missing)
+
+
+def statistics_of_all_workers(ours):
+    connections = ours.connect_all()
+    first = connections[0]
+    first.command("CONFIG", "RESETSTAT")
+    for c in connections:
+        c.pipeline([("SET", "stat", "x")] * 50 + [("GET", "stat")] * 100 + [("INCR", "stat"), ("GET",), ("NOSUCH",), ("HGET", "stat", "f")])
+    info = ours.info("everything")
+    calls = dict(f.split("=") for f in info["cmdstat_get"].split(","))
+    assert (calls["calls"], calls["rejected_calls"], calls["failed_calls"]) == ("200", "2", "0"), info["cmdstat_get"]
+    assert float(calls["usec_per_call"]) > 0
+    assert info["cmdstat_set"].startswith("calls=100,") and info["cmdstat_incr"].endswith("failed_calls=2"), info["cmdstat_incr"]
+    assert info["errorstat_ERR"] == "count=6" and info["errorstat_WRONGTYPE"] == "count=2", info["errorstat_ERR"]
+    assert info["latency_percentiles_usec_get"].startswith("p50=") and ",p99.9=" in info["latency_percentiles_usec_get"]
+    assert int(info["total_commands_processed"]) >= 304 and info["keyspace_hits"] == "202", info["keyspace_hits"]
+    assert int(info["total_net_input_bytes"]) > 5000 and int(info["total_error_replies"]) == 8
+    assert info["connected_clients"] == str(len(connections) + 1), info["connected_clients"]
+    first.command("CONFIG", "RESETSTAT")
+    info = ours.info("everything")
+    assert "cmdstat_get" not in info and "errorstat_ERR" not in info and info["keyspace_hits"] == "0"
+    for c in connections:
+        c.close()
+
+
 def main():
     with harness.Kvstash(workers=2) as ours, harness.Redis() as redis:
         for version in (2, 3):
             compare(ours, redis, version)
         monitor_shows_all_workers(ours, redis)
         slow_commands_of_all_workers(ours)
+        info_has_all_fields(ours, redis)
+        statistics_of_all_workers(ours)
 
 
 harness.run(main)
