@@ -345,3 +345,41 @@ cmd_client_unblock(struct cmd *c)
     else if (cmd_arg_int(c, 2, &id))
         resp_out_int(c->out, 0);
 }
+
+/* ---- tracking: off for everybody ------------------------------------------------------------------------------------- */
+
+void
+cmd_client_getredir(struct cmd *c)
+{
+    resp_out_int(c->out, -1);
+}
+
+void
+cmd_client_trackinginfo(struct cmd *c)
+{
+    resp_out_map(c->out, 3);
+    resp_out_bulk_str(c->out, "flags");
+    resp_out_set(c->out, 1);
+    resp_out_bulk_str(c->out, "off");
+    resp_out_bulk_str(c->out, "redirect");
+    resp_out_int(c->out, -1);
+    resp_out_bulk_str(c->out, "prefixes");
+    resp_out_array(c->out, 0);
+}
+
+void
+cmd_client_caching(struct cmd *c)
+{
+    cmd_error(c, "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
+}
+
+void
+cmd_client_tracking(struct cmd *c)
+{
+    if (c->argc == 3 && cmd_arg_is(c, 2, "off"))
+        resp_out_ok(c->out);
+    else if (cmd_arg_is(c, 2, "on"))
+        cmd_error(c, "ERR CLIENT TRACKING is not available in this version");
+    else
+        cmd_error_syntax(c);
+}

@@ -23,6 +23,8 @@ command_fn cmd_auth;
 command_fn cmd_config_get, cmd_config_resetstat, cmd_config_rewrite, cmd_config_set;
 command_fn cmd_help; /* HELP of every container */
 command_fn cmd_object_encoding, cmd_object_freq, cmd_object_idletime, cmd_object_refcount, cmd_memory_usage;
+command_fn cmd_memory_doctor, cmd_memory_malloc_stats, cmd_memory_purge, cmd_memory_stats, cmd_lolwut;
+command_fn cmd_client_caching, cmd_client_getredir, cmd_client_tracking, cmd_client_trackinginfo;
 command_fn cmd_touch, cmd_rename, cmd_renamenx, cmd_copy, cmd_move, cmd_swapdb, cmd_randomkey;
 command_fn cmd_hscan, cmd_hrandfield;
 command_fn cmd_dump, cmd_restore;

@@ -59,3 +59,31 @@ cmd_shutdown(struct cmd *c)
     atomic_store(&c->engine->control->shutdown, 1);
     c->session->flags |= SESSION_CLOSE_AFTER_REPLY; /* without a reply, as in Redis: the connection ends with the server */
 }
+
+/* ---- LOLWUT ------------------------------------------------------------------------------------------------------- */
+
+/* Shelves with jars, as full as the time is late; arguments (VERSION n ...) change nothing. */
+void
+cmd_lolwut(struct cmd *c)
+{
+    static const char levels[] = " .:oO#";
+    struct buf text;
+    uint64_t seed = (uint64_t)cmd_now(c) / 1000;
+    buf_init(&text);
+    for (int shelf = 0; shelf < 3; shelf++) {
+        for (int row = 0; row < 3; row++) {
+            for (int jar = 0; jar < 8; jar++) {
+                unsigned full = (unsigned)(seed >> (jar + 3 * shelf)) % (sizeof levels - 1);
+                buf_printf(&text, row == 0 ? "  .-. " : row == 1 ? " |%c%c%c| " : " `---'", levels[full], levels[full], levels[full]);
+            }
+            buf_append_str(&text, "\n");
+        }
+        buf_append_str(&text, "================================================\n");
+    }
+    buf_append_str(&text, "kv-stash " CONTROL_VERSION ", Redis ver. 7.0.15\n");
+    if (buf_failed(&text))
+        cmd_error(c, "ERR no private memory for the drawing");
+    else
+        resp_out_verbatim(c->out, "txt", buf_head(&text), buf_pending(&text));
+    buf_destroy(&text);
+}

@@ -169,18 +169,10 @@ slot_of(const struct children *c, pid_t pid)
 static void
 log_death(const struct children *c, const siginfo_t *info)
 {
-    char words[SHM_PANIC_BYTES] = "";
-    int slot = slot_of(c, info->si_pid);
-    if (slot >= 0) {
-        memcpy(words, c->heritage->region->slots[slot].panic, sizeof words);
-        words[sizeof words - 1] = '\0';
-        for (char *p = words; *p; p++)
-            if (*p < ' ')
-                *p = ' ';
-    }
+    int slot = slot_of(c, info->si_pid); /* -1: its heir was faster; that one tells the last words */
     struct log_record r;
     const char *how = info->si_code == CLD_EXITED ? "ended with status" : "was killed by signal";
-    log_begin(&r, LOG_LEVEL_WARNING, "process %d %s %d%s%s", (int)info->si_pid, how, info->si_status, words[0] ? ": " : "", words);
+    log_begin(&r, LOG_LEVEL_WARNING, "process %d %s %d", (int)info->si_pid, how, info->si_status);
     if (slot >= 0)
         log_put(&r, "slot", "%d", slot);
     log_end(&r);

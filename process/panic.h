@@ -1,4 +1,4 @@
-/* panic.h - last words of a dying process, written into its slot, from which the master logs them.
+/* panic.h - last words of a dying process, written into its slot, from which its heir logs them.
  *
  * Process: every child. Locks: none. Crash: that is what it is for; it uses nothing but stores and raise().
  */

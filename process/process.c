@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -30,11 +31,26 @@ process_begin(const struct heritage *h, const char *name)
         _exit(1);
 }
 
+/* The heir is usually faster than the master, so it is the one that passes a dead owner's last words on. */
+static void
+tell_last_words(char words[SHM_PANIC_BYTES])
+{
+    words[SHM_PANIC_BYTES - 1] = '\0';
+    for (char *p = words; *p; p++)
+        if (*p < ' ')
+            *p = ' ';
+    if (words[0])
+        log_warning("last words of the process before: %s", words);
+}
+
 bool
 process_take(const struct heritage *h, unsigned slot, enum shm_proc_kind kind)
 {
+    char words[SHM_PANIC_BYTES];
+    memcpy(words, h->region->slots[slot].panic, sizeof words);
     if (!shm_proc_take(h->region, slot, kind))
         return false;
+    tell_last_words(words);
     panic_install(h->region, slot);
     return true;
 }

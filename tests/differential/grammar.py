@@ -21,6 +21,7 @@ NEVER = {
     "client|reply": "replies stop (cases.txt has it)",
     "client|pause": "stops all connections (cases.txt has its errors)",
     "sync": "turns the connection into a stream", "psync": "turns the connection into a stream",
+    "client|tracking": "only OFF works in this version (quick_server.py has it)",
     "config|rewrite": "depends on the files the servers were started with",
     "acl": "not among the commands under test", "module": "not among the commands under test",
 }

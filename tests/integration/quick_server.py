@@ -25,6 +25,8 @@ SAME = [  # requests whose replies are Redis's, byte for byte, in this order on 
     ("SLOWLOG", "GET", "-2"), ("SLOWLOG", "GET", "x"), ("SLOWLOG", "GET", "1", "2"), ("SLOWLOG", "RESET"), ("SLOWLOG", "LEN"),
     ("SLOWLOG", "GET"), ("LATENCY", "RESET"), ("LATENCY", "LATEST"), ("LATENCY", "HISTORY", "command"), ("LATENCY", "GRAPH", "command"),
     ("LATENCY", "RESET", "none"), ("LATENCY", "HISTOGRAM", "nonesuch"), ("LATENCY", "HISTORY"),
+    ("CLIENT", "GETREDIR"), ("CLIENT", "TRACKINGINFO"), ("CLIENT", "CACHING", "yes"), ("CLIENT", "TRACKING", "off"),
+    ("CLIENT", "TRACKING", "x"), ("CLIENT", "TRACKING"), ("MEMORY", "PURGE"), ("MEMORY", "STATS", "x"),
     ("RESET", "x"), ("CLIENT", "SETNAME", "me"), ("SELECT", "2"), ("RESET",), ("CLIENT", "GETNAME"), ("DEBUG", "PROTOCOL", "push"),
 ]
 
@@ -135,6 +137,20 @@ def info_has_all_fields(ours, redis):
         assert not missing, "INFO %s lacks %s" % (" ".join(sections), missing)
 
 
+def memory_is_told(ours, redis):
+    """MEMORY STATS has Redis's fields in Redis's order; LOLWUT ends with the version."""
+    with ours.connect() as a, redis.connect() as b:
+        for c in (a, b):
+            c.command("FLUSHALL")
+            c.command("SET", "k", "v")
+        got, want = a.command("MEMORY", "STATS"), b.command("MEMORY", "STATS")
+        assert got[::2] == want[::2], got[::2]
+        assert got[got.index(b"db.0") + 1][::2] == want[want.index(b"db.0") + 1][::2]
+        assert got[got.index(b"keys.count") + 1] == 1
+        assert a.command("LOLWUT", "VERSION", "5").endswith(b"Redis ver. 7.0.15\n")
+        assert a.command("MEMORY", "DOCTOR") and a.command("MEMORY", "MALLOC-STATS")
+
+
 def statistics_of_all_workers(ours):
     connections = ours.connect_all()
     first = connections[0]
@@ -165,6 +181,7 @@ def main():
         monitor_shows_all_workers(ours, redis)
         slow_commands_of_all_workers(ours)
         info_has_all_fields(ours, redis)
+        memory_is_told(ours, redis)
         statistics_of_all_workers(ours)
 
 
