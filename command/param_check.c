@@ -168,7 +168,7 @@ param_check_replicaof(int argc, const struct param_arg *argv, struct param_value
     int64_t port;
     if (argc == 1 && argv[0].len == 0)
         return NULL;
-    if (argc != 2)
+    if (argc != 2 || argv[0].len == 0)
         return "wrong number of arguments";
     if (arg_is(&argv[0], "no") && arg_is(&argv[1], "one"))
         return NULL;

@@ -117,12 +117,12 @@ resp_out_room(struct resp_out *out, size_t n)
     return b->data + b->len;
 }
 
-/* Bytes that are RESP already: shared constants. */
+/* Bytes that are RESP already: shared constants, what was written aside. n may be 0, and bytes NULL then. */
 static inline void
 resp_out_raw(struct resp_out *out, const void *bytes, size_t n)
 {
     char *p = resp_out_room(out, n);
-    if (p == NULL || n == 0) /* bytes may be NULL then */
+    if (p == NULL || n == 0)
         return;
     memcpy(p, bytes, n);
     out->buf->len += n;
@@ -154,6 +154,7 @@ resp_out_array(struct resp_out *out, size_t values)
     resp_out_number(out, '*', (int64_t)values);
 }
 
+/* bytes may be NULL if len is 0. */
 static inline void
 resp_out_bulk(struct resp_out *out, const void *bytes, size_t len)
 {
@@ -161,7 +162,8 @@ resp_out_bulk(struct resp_out *out, const void *bytes, size_t len)
     if (p == NULL)
         return;
     p = resp_write_header(p, '$', (int64_t)len);
-    memcpy(p, bytes, len);
+    if (len > 0)
+        memcpy(p, bytes, len);
     p += len;
     p[0] = '\r';
     p[1] = '\n';

@@ -21,6 +21,7 @@ pairs if a key can't be hashed), sets lists, verbatim strings bytes. Connection.
 The server under test is $KVSTASH, or build/kvstash. Every wait has an end: START_S, STOP_S, REPLY_S.
 """
 import os
+import re
 import shutil
 import signal
 import socket
@@ -274,6 +275,11 @@ class Server:
         except FileNotFoundError:
             return self.log
 
+    def check_log(self):
+        """A sanitizer's report of a process that was replaced, which no client need have noticed."""
+        report = re.search(r".*(runtime error:|Sanitizer: ).*", self.read_log())
+        assert report is None, "%s: %s" % (self.name, report.group(0))
+
     def is_running(self):
         return self.process.poll() is None
 
@@ -410,6 +416,8 @@ def run(main):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         main()
+        for s in servers:
+            s.check_log()
     except Skip as reason:
         print("skipped: %s" % reason)
     except Exception:  # a failed test of any kind is shown the same way

@@ -1,4 +1,4 @@
-/* Reading and editing configuration files. */
+/* test_conf.c - reading and editing configuration files. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Log records: their form, their level, their way through a pipe. */
+/* test_log.c - log records: their form, their level, their way through a pipe. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Parameters: every row's default is a value of it, what is read is shown again, and mistakes are told in Redis's words. */
+/* test_param.c - parameters: names, values, messages. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

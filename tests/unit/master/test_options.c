@@ -1,4 +1,4 @@
-/* The command line. */
+/* test_options.c - the command line. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
