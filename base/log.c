@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TAKE_MAX 1000 /* records at once, so that a process that logs without end does not hold the writer up */
+
 /* This process's log. */
 static struct {
     const _Atomic int64_t *level;
@@ -80,7 +82,7 @@ void
 log_take(int fd)
 {
     struct log_record r;
-    while (read(fd, &r, sizeof r) == (ssize_t)sizeof r) {
+    for (int i = 0; i < TAKE_MAX && read(fd, &r, sizeof r) == (ssize_t)sizeof r; i++) {
         repair(&r);
         write_record(&r);
     }

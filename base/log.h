@@ -55,7 +55,7 @@ void log_open_syslog(const char *ident, unsigned facility);
 void log_reopen(void);
 /* This process hands its records over on a pipe (non-blocking). */
 void log_to_pipe(int fd);
-/* Writes the records that wait in the pipe. The writing process. */
+/* Writes records that wait in the pipe, a bounded number. The writing process. */
 void log_take(int fd);
 
 /* ---- use ------------------------------------------------------------------------------------------------------------------ */

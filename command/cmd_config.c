@@ -248,7 +248,7 @@ void
 cmd_config_rewrite(struct cmd *c)
 {
     struct control_sh *control = c->engine->control;
-    if (!atomic_load(&control->has_config_file)) {
+    if (!control->config_file[0]) {
         cmd_error(c, "ERR The server is running without a config file");
         return;
     }

@@ -71,9 +71,11 @@ info_server(struct info *i)
     FIELD(i, "tcp_port:%u\r\nserver_time_usec:%ld", c->port, (long)now.tv_sec * (long)MEGA + now.tv_nsec / 1000);
     FIELD(i, "uptime_in_seconds:%ld\r\nuptime_in_days:%ld", (long)up, (long)(up / 86400));
     FIELD(i, "hz:%ld\r\nconfigured_hz:%ld", (long)config_number(i->engine, PARAM_HZ), (long)config_number(i->engine, PARAM_HZ));
-    FIELD(i, "lru_clock:%lu\r\nexecutable:%s\r\nconfig_file:\r\nio_threads_active:0", (unsigned long)now.tv_sec & LRU_CLOCK_MAX, path);
+    FIELD(i, "lru_clock:%lu\r\nexecutable:%s\r\nconfig_file:%s\r\nio_threads_active:0", (unsigned long)now.tv_sec & LRU_CLOCK_MAX,
+        path, c->config_file);
     FIELD(i, "server_name:kv-stash\r\nkvstash_version:%s", CONTROL_VERSION);
-    FIELD(i, "region_file:%s\r\nregion_pages:%s", i->engine->region->path, pages[h->page_kind <= SHM_PAGES_HUGETLB ? h->page_kind : 0]);
+    FIELD(i, "region_file:%s\r\nregion_file_gone:%u", i->engine->region->path, atomic_load(&c->region_file_gone));
+    FIELD(i, "region_pages:%s", pages[h->page_kind <= SHM_PAGES_HUGETLB ? h->page_kind : 0]);
     FIELD(i, "workers:%u\r\nshards:%u", c->workers, i->engine->region->nshards);
 }
 

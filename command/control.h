@@ -18,6 +18,7 @@
 
 #define CONTROL_RUN_ID 40
 #define CONTROL_VERSION "0.1.0"
+#define CONTROL_PATH_MAX 4096
 #define CONTROL_ANSWER_BITS 16 /* of rewrite_answered that hold the errno */
 
 /* One process slot's numbers: relaxed stores of its owner, summed by readers. Gauges are zeroed at a takeover. */
@@ -42,12 +43,12 @@ struct control_sh {
     char run_id[CONTROL_RUN_ID + 1];
     int64_t started_ms;
     uint32_t port, workers;
+    char config_file[CONTROL_PATH_MAX];        /* absolute; "": none */
     uint32_t descriptors; /* that a process may need beside its clients' */
     uint64_t ns_per_tick; /* base/ticks.h */
     uint64_t private_limit; /* bytes that all clients' buffers may take on this machine */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
     _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
-    _Atomic uint32_t has_config_file;          /* S of the master */
     _Atomic uint64_t rewrite_asked;            /* C: number of CONFIG REWRITEs asked for */
     _Atomic uint64_t rewrite_answered;         /* S of the master: the last of them that is done, and its errno in the low bits */
     _Atomic uint32_t region_file_gone;         /* the region's file has lost its name; S of the master */

@@ -33,6 +33,7 @@
 #include "types/type_value.h"
 
 #define SPARE_SLOTS 6      /* housekeeper, persister, replicator, cluster, exporter, a tool */
+#define SHUTDOWN_MAX_S 86400u
 #define POOL_AT_START 4    /* extents committed before anybody serves */
 
 static struct options options;
@@ -84,7 +85,10 @@ fill_control(void)
     atomic_store(&c->config.next_whole, 0);
     atomic_store(&c->config.reload_whole, 0);
     atomic_store(&c->shutdown, 0);
-    atomic_store(&c->has_config_file, options.file || options.redis_conf);
+    const char *file = options.file ? options.file : options.redis_conf;
+    char *absolute = file ? realpath(file, NULL) : NULL;
+    snprintf(c->config_file, sizeof c->config_file, "%s", absolute ? absolute : "");
+    free(absolute);
     atomic_store(&c->rewrite_asked, 0);
     atomic_store(&c->rewrite_answered, 0);
     atomic_store(&c->region_file_gone, 0);
@@ -277,7 +281,8 @@ finish(const struct serve *s)
     signal(SIGINT, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     bool keep = config_value(&control->config.live, PARAM_REGION_KEEP) != 0;
-    children_end(&children, (unsigned)config_value(&control->config.live, PARAM_SHUTDOWN_TIMEOUT) * 1000);
+    int64_t timeout_s = config_value(&control->config.live, PARAM_SHUTDOWN_TIMEOUT);
+    children_end(&children, timeout_s < SHUTDOWN_MAX_S ? (unsigned)timeout_s * 1000 : SHUTDOWN_MAX_S * 1000);
     log_take(s->log_pipe);
     log_follow_level(NULL); /* the word goes with the region */
     shm_region_close(&region, !keep);

@@ -5,13 +5,16 @@
 
 #include "command/clients.h"
 
+#define CLIENTS_LIMIT_MIN (128u << 10) /* less, and nobody could set it back; as in Redis */
+
 /* maxmemory-clients in bytes; 0: none. A percentage is kept as a negative number. */
 static uint64_t
 clients_limit(const struct worker *w)
 {
     int64_t limit = config_number(&w->engine, PARAM_MAXMEMORY_CLIENTS);
     uint64_t memory = (uint64_t)config_number(&w->engine, PARAM_MAXMEMORY);
-    return limit >= 0 ? (uint64_t)limit : memory / 100 * (uint64_t)-limit;
+    uint64_t bytes = limit >= 0 ? (uint64_t)limit : memory / 100 * (uint64_t)-limit;
+    return bytes > 0 && bytes < CLIENTS_LIMIT_MIN ? CLIENTS_LIMIT_MIN : bytes;
 }
 
 bool

@@ -152,6 +152,7 @@ def rewritten(directory, redis):
             assert c.command("CONFIG", "SET", "timeout", "5", "maxmemory", "1gb", "save", "", "notify-keyspace-events", "KEA", "maxmemory-clients",
                              "5%", "latency-tracking-info-percentiles", "1 2.5", "tls-ciphers", 'a "quoted\\ text" # no comment') == "OK"
             assert c.command("CONFIG", "REWRITE") == "OK"
+            assert server.info("server")["config_file"] == os.path.realpath(path)
             before = all_values(c)
             stored = os.stat(path)
             assert c.command("CONFIG", "REWRITE") == "OK" and all_values(c) == before
@@ -365,6 +366,7 @@ def watched():
         until(lambda: "was deleted by somebody" in server.read_log())
         with server.connect() as c:
             assert c.command("SET", "a", "1") == "OK"
+        assert server.info("server")["region_file_gone"] == "1"
     assert server.log.count("was deleted by somebody") == 1
 
 
