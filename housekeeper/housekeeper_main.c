@@ -110,11 +110,10 @@ turn(struct housekeeper *k)
     struct shm_region *r = k->engine.region;
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
-    bool hungry = pool_step(&k->pool, now_ns());
+    bool reclaiming = reclaim_turn(k), hungry = pool_step(&k->pool, now_ns(), reclaiming);
     int64_t from = now_ns();
-    bool busy = expire_turn(k);
+    bool busy = reclaiming | expire_turn(k);
     latency_add(&k->engine, "expire-cycle", (uint64_t)(now_ns() - from));
-    busy |= reclaim_turn(k);
     shm_span_audit(r, &k->audit, AUDIT_SPANS, shm_epoch_advance(r));
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)now_ns(), memory_order_relaxed);
@@ -137,7 +136,7 @@ housekeeper_main(const struct heritage *h, unsigned slot)
     if (!engine_open(&k.engine, h->region, slot))
         never_reached("a new process has memory for its engine");
     config_settle(&k.engine);
-    pool_init(&k.pool, h->region);
+    pool_init(&k.pool, h->region, slot);
     process_up(h, slot);
     while (process_orders(h) == PROCESS_GO_ON)
         turn(&k);

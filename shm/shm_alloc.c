@@ -213,12 +213,13 @@ shm_class_size_for(size_t n)
 
 /* ---- settling before the commit --------------------------------------------------------------------------------- */
 
-/* A span with no block in use goes back to the pool, unless it is the class's only room. */
+/* A span with no block in use goes back to the pool, unless it is the class's only room: that saves claiming it again and
+ * again. Spans of the index go back all the same: all segments of a shard are of about one size at a time. */
 static bool
 give_back(struct shm_tx *tx, struct shm_shard_sh *s, uint64_t span, struct shm_span_meta_sh *m)
 {
     uint32_t number = (uint32_t)span + 1;
-    if (s->room[m->class] == number && m->next == 0)
+    if (m->class < SHM_CLASS_TABLE && s->room[m->class] == number && m->next == 0)
         return true;
     uint64_t word = atomic_load_explicit(&tx->region->span_words[span], memory_order_relaxed);
     if (shm_span_word_state(word) != SHM_SPAN_USED)

@@ -421,8 +421,8 @@ commit_extent(struct shm_region *r, uint64_t extent)
     atomic_store(&r->extent_hints[extent], SHM_SPANS_PER_EXTENT);
     for (uint64_t s = first; s < first + SHM_SPANS_PER_EXTENT; s++) {
         uint64_t word = atomic_load(&r->span_words[s]);
-        if (shm_span_word_state(word) != SHM_SPAN_UNCOMMITTED)
-            continue; /* a housekeeper died here half-way; these are free already */
+        if (shm_span_word_state(word) == SHM_SPAN_FREE)
+            continue; /* a housekeeper died here half-way */
         SHM_POINT();
         atomic_store(&r->span_words[s], shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
     }
