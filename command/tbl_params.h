@@ -62,9 +62,9 @@ PARAM_NUMBER(WORKER_TIMEOUT, "worker-timeout", NULL, INT(100, INT32_MAX, "millis
     "A process that holds others up and makes no progress for so long is killed; its successor goes on.")
 PARAM_NUMBER(SHUTDOWN_TIMEOUT, "shutdown-timeout", NULL, INT(0, INT32_MAX, "seconds"), "10", 0, SERVER,
     "How long an orderly end waits for the server's processes to finish.")
-PARAM_NUMBER(SHUTDOWN_ON_SIGINT, "shutdown-on-sigint", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI, SERVER,
+PARAM_NUMBER(SHUTDOWN_ON_SIGINT, "shutdown-on-sigint", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI | IDLE, SERVER,
     "How SIGINT ends the server: with SHUTDOWN's options.")
-PARAM_NUMBER(SHUTDOWN_ON_SIGTERM, "shutdown-on-sigterm", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI, SERVER,
+PARAM_NUMBER(SHUTDOWN_ON_SIGTERM, "shutdown-on-sigterm", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI | IDLE, SERVER,
     "How SIGTERM ends the server: with SHUTDOWN's options.")
 PARAM_NUMBER(ENABLE_DEBUG_COMMAND, "enable-debug-command", NULL, WORD("no", "yes", "local"), "no", IMMUTABLE, SERVER,
     "Who may use DEBUG: nobody, everybody, or clients on this machine.")
