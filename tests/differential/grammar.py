@@ -41,6 +41,7 @@ TIMED = {"set", "getex", "setex", "psetex", "expire", "pexpire", "expireat", "pe
 
 STRING_KEYS = [b"k0", b"k1", b"k2", b"k3", b"k4", b"n0", b"n1", b"n2", b"", b"k\x00\xff\r\nb", b"k" * 300, b"{t}k1", b"{t}k2", b"k~"]
 NUMBER_KEYS = [b"n0", b"n1", b"n2"]
+BIG_KEYS = [b"b0", b"b1"]  # strings in chunks
 HASH_KEYS = [b"h0", b"h1", b"h2", b"h3", b"h4", b"h \x80\n", b"h" * 120, b"{t}h"]
 NO_KEYS = [b"none1", b"none2"]
 
@@ -58,6 +59,8 @@ HARD_FLOATS = [b"1e308", b"-1e308", b"1e4000", b"inf", b"-inf", b"+inf", b"nan",
                b"5.", b"1e-400", b"1e-5000", b"0x", b"1,5", b"1e309", b"abc", b"1" * 40, b"0." + b"3" * 60, b"\x00", b"1\x002"]
 LENGTHS = [0, 1, 2, 3, 5, 8, 11, 12, 13, 20, 21, 31, 43, 44, 45, 63, 64, 65, 100, 127, 128, 255, 256, 257, 500] * 5 + [
     1000, 1023, 1024, 2000, 4095, 4096, 8000, 8191, 8192, 8193, 16383, 16384, 16385, 16400, 20000, 65535, 65536, 65537, 70000]
+BIG_LENGTHS = [16383, 16384, 16385, 20000, 65535, 65536, 65537, 70000, 131071, 131072, 131073, 200000]
+BIG_OFFSETS = [0, 100, 16384, 30000, 65535, 65536, 65537, 100000, 131071, 131072, 131080, 196608, 250000]
 GLOBS = [b"*", b"*", b"k*", b"h?", b"f*", b"[fn]*", b"*1*", b"", b"f\\*", b"[^k]*", b"k[0-2]", b"h[", b"\\", b"?" * 5, b"*" * 20 + b"x",
          b"{t}*", b"f[9-0]", b"n[\\0-2]", b"**a**", b"[]", b"k\x00*"]
 JUNK = [b"", b"foo", b"nx", b"XX", b"get", b"EX", b"px", b"keepttl", b"PERSIST", b"limit", b"-1", b"0", b"1", b"9223372036854775808", b"\x00", b"\r\n",
@@ -75,8 +78,9 @@ class Pools:
         self.strings = [prefix + k for k in STRING_KEYS]
         self.numbers = [prefix + k for k in NUMBER_KEYS]
         self.hashes = [prefix + k for k in HASH_KEYS]
+        self.bigs = [prefix + k for k in BIG_KEYS]
         self.absent = [prefix + k for k in NO_KEYS]
-        self.all = self.strings + self.hashes + self.absent
+        self.all = self.strings + self.hashes + self.bigs + self.absent
         self.key_set = frozenset(self.all)
         self.text = self._texts()
         self.group = "string"
@@ -89,23 +93,29 @@ class Pools:
     def _texts(self):
         """Long texts to cut from, so that a value costs a slice; some have much in common (LCS), some compress."""
         rng = self.rng
-        noise = bytes(rng.getrandbits(8) for _ in range(72000))
-        words = b"".join(rng.choice([b"ab", b"abc", b"xyz", b"aab", b"q"]) for _ in range(36000))
-        return [noise, words, b"x" * 72000, b"\x00" * 72000, b"0123456789" * 7200, words[1:] + b"z" * 10]
+        noise = bytes(rng.getrandbits(8) for _ in range(210000))
+        words = b"".join(rng.choice([b"ab", b"abc", b"xyz", b"aab", b"q"]) for _ in range(105000))
+        return [noise, words, b"x" * 210000, b"\x00" * 210000, b"0123456789" * 21000, words[1:] + b"z" * 10]
 
     def pick(self, pool):
         return pool[int(self.rng.random() * len(pool))]
 
+    def is_big(self):
+        """Is the command's key one of those that hold strings in chunks?"""
+        return self.last_key in self.bigs
+
     def blob(self):
-        n = LENGTHS[int(self.rng.random() * len(LENGTHS))]
+        n = self.pick(BIG_LENGTHS if self.is_big() and self.rng.random() < 0.4 else LENGTHS)
         text = self.text[int(self.rng.random() * len(self.text))]
         at = int(self.rng.random() * (len(text) - n)) & ~1
         return text[at:at + n]
 
     def key(self):
         r = self.rng.random()
-        if r < 0.04:
+        if r < 0.03:
             k = self.pick(self.absent)
+        elif r < 0.06 and self.group in ("string", "bitmap", "generic"):
+            k = self.pick(self.bigs)
         elif self.group == "number" and r < 0.7:
             k = self.pick(self.numbers)
         elif self.group == "generic":
@@ -187,6 +197,8 @@ class Pools:
 
     def offset(self):
         r = self.rng.random()
+        if self.is_big() and r < 0.9:
+            return b"%d" % self.pick(BIG_OFFSETS)
         if r < 0.7:
             return b"%d" % int(self.rng.random() * 100)
         if r < 0.85:
@@ -195,10 +207,14 @@ class Pools:
 
     def index(self):
         r = self.rng.random()
+        if self.is_big() and r < 0.7:
+            return b"%d" % (self.pick(BIG_OFFSETS) * self.pick([1, -1]))
         return b"%d" % (int(self.rng.random() * 140) - 70) if r < 0.7 else self.pick(INTS) if r < 0.95 else self.pick(NOT_INTS)
 
     def bit_offset(self):
         r = self.rng.random()
+        if self.is_big() and r < 0.7:
+            return b"%d" % (self.pick(BIG_OFFSETS) * 8 % MANY_BYTES)
         if r < 0.75:
             return b"%d" % int(self.rng.random() * 300)
         if r < 0.9:
