@@ -77,7 +77,7 @@ pool_step(struct pool *p, int64_t now_ns, bool reclaiming)
     uint64_t wanted = atomic_load(&h->commit_wanted);
     bool missed = wanted != p->wanted_before;
     p->wanted_before = wanted;
-    if (missed || spare < (reclaiming ? SPANS(POOL_MIN) / 2 : p->reserve))
+    if ((missed && spare < SPANS(POOL_MIN)) || spare < (reclaiming ? SPANS(POOL_MIN) / 2 : p->reserve))
         return commit(p, now_ns);
     give_back(p, spare, now_ns);
     return false;

@@ -13,7 +13,7 @@
  */
 #include "shm/shm_blob.h"
 
-#define FREE_AT_ONCE 32u /* leaves; a blob of more is freed in steps by the housekeeper */
+#define FREE_AT_ONCE 160u /* leaves; a blob of more is freed in steps by the housekeeper. Measured: 0.1 us a leaf */
 
 _Static_assert(offsetof(struct shm_index_sh, next_reclaim) == offsetof(struct shm_reclaimable_sh, next_reclaim), "a reclaimable");
 _Static_assert(sizeof(struct shm_index_sh) <= SHM_BLOCK_MAX, "an index is one block");

@@ -54,10 +54,10 @@ uint64_t
 shm_span_claim(struct shm_region *r, unsigned slot, unsigned class, uint64_t *rover, uint64_t *word)
 {
     uint64_t extents = atomic_load(&r->header->committed_extents);
-    for (uint64_t i = SHM_FAILS() ? extents : 0; i < extents; i++) {
-        uint64_t extent = (*rover + i) % extents;
-        uint32_t hint = atomic_load_explicit(&r->extent_hints[extent], memory_order_relaxed);
-        if (hint == 0)
+    /* where the last search ended, then from the front: so the last extents are those that fall empty and can be given back */
+    for (uint64_t i = SHM_FAILS() ? extents + 1 : 0; i <= extents; i++) {
+        uint64_t extent = i > 0 ? i - 1 : *rover;
+        if (extent >= extents || atomic_load_explicit(&r->extent_hints[extent], memory_order_relaxed) == 0)
             continue;
         uint64_t s = claim_in_extent(r, slot, class, extent, word);
         if (s != UINT64_MAX) {
