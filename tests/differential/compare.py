@@ -117,6 +117,12 @@ def info_fields(argv, a, b, ctx):
     return a[0] == b[0] and names(a) >= names(b)
 
 
+def memory_fields(argv, a, b, ctx):
+    """Every name that Redis tells."""
+    ours, theirs = ({k[1] for k, _ in pairs(r[1])} for r in (a, b))
+    return a[0] == b[0] and ours >= theirs
+
+
 def client_fields(argv, a, b, ctx):
     """Lines of the same fields in the same order; worker= is kv-stash's own."""
     ours, theirs = ([[f.split(b"=")[0] for f in line.split(b" ")] for line in r[1].splitlines()] for r in (a, b))
@@ -206,11 +212,11 @@ RULES = {
     "object|refcount": (shared_or_not, "Redis makes a copy (COPY) of a small shared integer that is not shared; here every small integer counts as shared"),
     "object|help": (same_kind, "prose"),
     "memory|usage": (same_kind, "the server's own memory"),
-    "memory|stats": (same_kind, "the server's own memory"),
+    "memory|stats": (memory_fields, "the server's own memory"),
     "memory|doctor": (same_kind, "prose"),
     "memory|malloc-stats": (same_kind, "prose"),
     "memory|help": (same_kind, "prose"),
-    "info": (same_kind, "the server's own numbers"),
+    "info": (info_fields, "the server's own numbers"),
     "lolwut": (same_kind, "prose"),
     "hello": (hello, "the connection's id"),
     "client|id": (same_kind, "the server's own numbers"),
