@@ -412,7 +412,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     s->last_command = row ? row->name : NULL;
     if (!row || refused(e, s, row, argc, out)) {
         account_refused(e, row, out, mark);
-        return EXEC_DONE;
+        return buf_failed(out->buf) ? EXEC_CLOSE : EXEC_DONE;
     }
     if (is_paused(e, row) && !s->awaits) /* who waits for its own pause to be seen goes on */
         return EXEC_AGAIN;
