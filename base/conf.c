@@ -1,4 +1,8 @@
-/* conf.c - libconfig's syntax (see conf.h). */
+/* conf.c - libconfig's syntax (see conf.h).
+ *
+ * libconfig makes a tree of the text, which is walked once: each setting becomes one entry whose value is words in a line,
+ * as the command line would give it. So a list, a number and a string reach the parameter's own parser the same way.
+ */
 #include "base/conf.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
-/* conf_edit.c - values replaced in place (see conf_edit.h). */
+/* conf_edit.c - values replaced in place (see conf_edit.h).
+ *
+ * libconfig forgets comments, so the text itself is edited: a small scanner knows tokens, comments and brackets, enough to find
+ * where a setting's value begins and ends, and nothing of what it means. redis.conf is edited by whole lines. The change is
+ * built aside and takes the text's place when it is complete. Process: master. Fails: false, the text as it was.
+ */
 #include "base/conf_edit.h"
 
 #include <ctype.h>

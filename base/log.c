@@ -1,4 +1,9 @@
-/* log.c - records, their way and their lines (see log.h). */
+/* log.c - records, their way and their lines (see log.h).
+ *
+ * A record has one size bound, below what the kernel writes to a pipe as a whole; so the pipe needs no lock and no framing
+ * beyond the record. The reader trusts no field (repair). A line is made only by the process that writes it, in the one format
+ * in force. Drops are counted and told with the next record that gets through.
+ */
 #include "base/log.h"
 
 #include <errno.h>

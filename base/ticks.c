@@ -1,4 +1,8 @@
-/* ticks.c - the rate of the time stamp counter (see ticks.h). */
+/* ticks.c - the rate of the time stamp counter (see ticks.h).
+ *
+ * The rate is measured once against the monotonic clock, for a millisecond: good enough to tell how long things take, not to
+ * tell what time it is. Where the processor does not promise one rate, 0 says so.
+ */
 #include "base/ticks.h"
 
 #if defined(__x86_64__)

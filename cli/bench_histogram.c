@@ -1,4 +1,8 @@
-/* bench_histogram.c - latencies, counted by size (see bench_histogram.h). */
+/* bench_histogram.c - latencies, counted by size (see bench_histogram.h).
+ *
+ * A bucket's number is the value's exponent and its eight leading bits, found by counting zeros; so adding is one increment, and
+ * a quantile is a walk over the counts. A bucket stands for its smallest value.
+ */
 #include "cli/bench_histogram.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
-/* bench_options.c - the flags of kvstash-benchmark (see bench_options.h). */
+/* bench_options.c - the flags of kvstash-benchmark (see bench_options.h).
+ *
+ * One table, from which the command line is read, --help printed and the manual's list made (flag.h). Not its
+ * job: what values mean together (bench_main.c).
+ */
 #include "cli/bench_options.h"
 
 #define FIELD(name) offsetof(struct bench_options, name)

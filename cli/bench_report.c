@@ -1,4 +1,9 @@
-/* bench_report.c - shows results (see bench_report.h). */
+/* bench_report.c - shows results (see bench_report.h).
+ *
+ * A metric is a row: its name, its label, its digits, how it is computed from a result. The full text, a JSON line and
+ * the pair's table are three walks over the same rows. A pair is compared by medians of rounds, which one disturbed round does
+ * not move. Not its job: to measure (bench_load.c, bench_cpu.c).
+ */
 #include "cli/bench_report.h"
 
 #include <math.h>

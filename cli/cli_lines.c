@@ -1,4 +1,10 @@
-/* cli_lines.c - commands from standard input, one a line (see cli_lines.h). */
+/* cli_lines.c - commands from standard input, one a line (see cli_lines.h).
+ *
+ * A line is split in place into words as resp_split_next does; the program's own words are a table. From a pipe, lines are sent
+ * as they come and their replies shown in order, so a file runs at the speed of a pipeline, with its requests in flight bounded
+ * by what one read brings. Fails: a line with unbalanced quotes is told and skipped; a lost server ends the program,
+ * or on a terminal is connected to again by the next line.
+ */
 #include "cli/cli_lines.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
-/* cli_options.c - the flags of kvstash-cli (see cli_options.h). */
+/* cli_options.c - the flags of kvstash-cli (see cli_options.h).
+ *
+ * One table, from which the command line is read, --help printed and the manual's list made (flag.h).
+ */
 #include "cli/cli_options.h"
 
 #define FIELD(name) offsetof(struct cli_options, name)

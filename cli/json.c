@@ -1,4 +1,8 @@
-/* json.c - text as JSON strings (see json.h). */
+/* json.c - text as JSON strings (see json.h).
+ *
+ * A string is passed through character by character; what is whole UTF-8 and needs no escape is copied. Numbers get as few
+ * digits as give the same number back.
+ */
 #include "cli/json.h"
 
 #include <math.h>

@@ -1,4 +1,9 @@
-/* account.c - the ends of groups (see account.h). */
+/* account.c - the ends of groups (see account.h).
+ *
+ * What runs at every command is inline in the header; here is what runs once a group: the stamp, the statistics, and the rare
+ * slow log entry or latency event. After writing one of these the next command gets a stamp of its own, so that the time
+ * they take is nobody's. Not its job: to keep the numbers (stats.c, slowlog.c, latency.c).
+ */
 #include "command/account.h"
 
 #include "command/latency.h"

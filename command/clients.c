@@ -1,4 +1,9 @@
-/* clients.c - the records of clients (see clients.h). */
+/* clients.c - the records of clients (see clients.h).
+ *
+ * Spans of records form a list that hangs on the slot; a new span is whole before it is put at the head. A reader copies a
+ * record between two looks at its sequence, and then looks whether the span is still the slot's; a record that changes all the
+ * time is left out after some tries. Lists are walked with a bound, since the slot's owner may die and another begin a new one.
+ */
 #include "command/clients.h"
 
 #include <stdlib.h>

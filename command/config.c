@@ -1,4 +1,9 @@
-/* config.c - values of the parameters (see config.h). */
+/* config.c - values of the parameters (see config.h).
+ *
+ * A number is read in one load by whoever needs it; only texts need the lock. A change is written to `next` in full, then
+ * `next_whole` makes it final, then it is copied (settle). Each step may be repeated, so the next holder of a dead one's lock
+ * simply settles first. What a changed value does is the job of whoever looks at `generation`.
+ */
 #include "command/config.h"
 
 #include <string.h>

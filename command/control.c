@@ -1,4 +1,8 @@
-/* control.c - sums over the slots' numbers (see control.h). Locks: see there. */
+/* control.c - sums over the slots' numbers (see control.h).
+ *
+ * A number is known by its place in a slot's struct, so that one function sums any of them. A reset does not touch what
+ * others write: it keeps the sums of that moment, which later sums are lessened by. Process: any. Locks: CONFIG for the reset.
+ */
 #include "command/control.h"
 
 static _Atomic uint64_t *

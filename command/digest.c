@@ -1,4 +1,8 @@
-/* digest.c - the digest of a data set (see digest.h). */
+/* digest.c - the digest of a data set (see digest.h).
+ *
+ * Two operations make all of it: combine (order does not matter) for what lies in hash order, seal (order matters) for what
+ * has one. A handle keeps the hash's context, so a key costs no allocation.
+ */
 #include "command/digest.h"
 
 #include <arpa/inet.h>

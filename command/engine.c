@@ -1,4 +1,8 @@
-/* engine.c - making and ending a process's engine (see engine.h). */
+/* engine.c - making and ending a process's engine (see engine.h).
+ *
+ * Commands count hits, misses, expiries and errors in private words of the engine; once a turn these are added to the slot's
+ * numbers in the control page. A death loses what one turn has counted, and nothing else.
+ */
 #include "command/engine.h"
 
 #include <stdlib.h>

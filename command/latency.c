@@ -1,4 +1,9 @@
-/* latency.c - the table of delays (see latency.h). */
+/* latency.c - the table of delays (see latency.h).
+ *
+ * Events are few and rare, so a table under one lock, searched from its beginning, is enough; readers copy it and compute
+ * without the lock. A row is claimed by writing its name; after LATENCY_EVENTS names further ones are not kept. Whoever takes
+ * the lock from a dead holder finds nothing to repair: at worst one sample is missing.
+ */
 #include "command/latency.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
-/* param_check.c - forms of parameters (see param_check.h). */
+/* param_check.c - forms of parameters (see param_check.h).
+ *
+ * Each form is read word by word and written back in its usual spelling, so that what CONFIG GET shows is the same however it
+ * was given. The texts of refusals are Redis's (config.c of Redis 7.0). Whether a value may be changed now, and what it does,
+ * is not looked at here.
+ */
 #include "command/param_check.h"
 
 #include <errno.h>

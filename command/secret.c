@@ -1,4 +1,8 @@
-/* secret.c - secrets among arguments (see secret.h). */
+/* secret.c - secrets among arguments (see secret.h).
+ *
+ * Three commands carry secrets: AUTH in every argument, HELLO behind its word AUTH, CONFIG SET in the values of parameters whose
+ * row says so. Row and words are looked at one by one, so the request may be malformed.
+ */
 #include "command/secret.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
-/* slowlog.c - the ring of slow commands (see slowlog.h). */
+/* slowlog.c - the ring of slow commands (see slowlog.h).
+ *
+ * Positions only grow; a byte's place is its position modulo the ring. Whoever gets the lock from a dead holder walks the
+ * entries once and counts them anew; a walk that does not end at the head empties the log rather than to show nonsense.
+ * Readers take a copy of everything and format it without the lock. Fails: a copy that finds no private memory is NULL.
+ */
 #include "command/slowlog.h"
 
 #include <stdio.h>

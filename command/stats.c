@@ -1,4 +1,9 @@
-/* stats.c - numbers of commands (see stats.h). */
+/* stats.c - numbers of commands (see stats.h).
+ *
+ * Rows get their numbers in the order of the command table, found again through a small hash of the row's address. A bucket
+ * is chosen by the leading bits of the time, four for each power of two. Sums over all slots skip those whose generation is
+ * older than the last reset. Error codes are few: a slot's table is searched from its beginning.
+ */
 #include "command/stats.h"
 
 #include <string.h>

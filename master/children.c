@@ -1,4 +1,9 @@
-/* children.c - fork, reap, watch, end (see children.h). */
+/* children.c - fork, reap, watch, end (see children.h).
+ *
+ * A child that was UP and died is replaced at once, up to a few deaths a second for each slot; one that never got there is
+ * replaced after a delay that doubles. So an accident costs nobody time, and a fault at the start does not burn the machine.
+ * A dead child's lock words are swept while it is still a zombie: until then no other thread can get its id.
+ */
 #include "master/children.h"
 
 #include <errno.h>

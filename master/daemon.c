@@ -1,4 +1,8 @@
-/* daemon.c - the background and the pid file (see daemon.h). */
+/* daemon.c - the background and the pid file (see daemon.h).
+ *
+ * Two forks and a session between them, so that the daemon can never get a terminal. The pipe to the caller stays open until a
+ * report is written; its end without one tells the caller that the daemon died.
+ */
 #include "master/daemon.h"
 
 #include <fcntl.h>

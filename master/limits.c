@@ -1,4 +1,9 @@
-/* limits.c - the machine's limits (see limits.h). Sources: cgroups(7), proc(5). */
+/* limits.c - the machine's limits (see limits.h). Sources: cgroups(7), proc(5).
+ *
+ * A region that is too large is answered by the kernel much later and with SIGKILL, so its size is found by asking everything
+ * that may limit it and taking the least. Nothing here fails: what cannot be read limits nothing.
+ * Process: master, before the region is made and at a reload.
+ */
 #include "master/limits.h"
 
 #include <linux/magic.h>

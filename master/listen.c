@@ -1,4 +1,9 @@
-/* listen.c - the listening sockets (see listen.h). */
+/* listen.c - the listening sockets (see listen.h).
+ *
+ * The sockets of one address for all slots are made together, the first of them exclusively; the table that children inherit
+ * is filled when all addresses have theirs. To accept is worker/accept.c's job. Fails: an address that is in use or does not
+ * exist, with a message that names it and a remedy; one marked with '-' is left out instead.
+ */
 #include "master/listen.h"
 
 #include <errno.h>

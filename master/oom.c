@@ -1,4 +1,8 @@
-/* oom.c - scores for the kernel (see oom.h). Source: proc(5). */
+/* oom.c - scores for the kernel (see oom.h). Source: proc(5).
+ *
+ * The scores are written to /proc for every process each time that the parameters or the children have changed; the first look
+ * keeps the score that the server was started with, which `no` puts back and `relative` counts from.
+ */
 #include "master/oom.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
-/* options.c - the command line (see options.h). */
+/* options.c - the command line (see options.h).
+ *
+ * Options that are no parameters have rows here; every parameter is a long option by its own name. Nothing is acted on while
+ * parsing: the result lists what was given, in order, and settings.c gives it meaning. An argument that is a file's name may
+ * stand anywhere. Fails: a message for the user; the rest of the line is not looked at.
+ */
 #include "master/options.h"
 
 #include <stdarg.h>

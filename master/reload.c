@@ -1,4 +1,8 @@
-/* reload.c - the file read anew (see reload.h). */
+/* reload.c - the file read anew (see reload.h).
+ *
+ * All sources are read as at the start, into a second set of values. Those that some source names, now or at the last reading,
+ * are marked and published with one store; the housekeeper makes them live under the lock that the master may not take.
+ */
 #include "master/reload.h"
 
 #include <string.h>

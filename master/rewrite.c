@@ -1,4 +1,9 @@
-/* rewrite.c - the configuration file written (see rewrite.h). */
+/* rewrite.c - the configuration file written (see rewrite.h).
+ *
+ * The values in force are copied when nobody is changing them, each that differs from what the file says is edited in its place
+ * (base/conf_edit.c), and the result is read back as a start would read it. Only a text that then says what is in force is
+ * written; if editing does not lead there, the file is composed anew and has to pass the same test.
+ */
 #include "master/rewrite.h"
 
 #include <errno.h>

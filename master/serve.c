@@ -1,4 +1,9 @@
-/* serve.c - the master's loop (see serve.h). */
+/* serve.c - the master's loop (see serve.h).
+ *
+ * One poll on signals, wake-ups and the pipe of log records, with a tick of 50 ms for what nobody announces: stuck children, the
+ * region's file. Each round looks at everything, because a look costs less than to know what has changed. What is asked for
+ * stands in words of the control page (SHUTDOWN, CONFIG REWRITE) and in no message, so a master that is late misses nothing.
+ */
 #include "master/serve.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
-/* settings.c - the order of the sources (see settings.h). */
+/* settings.c - the order of the sources (see settings.h).
+ *
+ * Each source is a list of names and texts that go through one function (set), which asks the parameter's row what is allowed
+ * and notes where the value came from; a later source overwrites an earlier one. What a value does is not looked at here, but
+ * for settings_check, which looks at values that do not go together.
+ */
 #include "master/settings.h"
 
 #include <ctype.h>

@@ -1,4 +1,10 @@
-/* watch.c - who is stuck and in the way (see watch.h). */
+/* watch.c - who is stuck and in the way (see watch.h).
+ *
+ * The idea: a child's loop raises the progress word of its slot, so a word that stands still for too long means a child that is
+ * stopped or runs in circles. That alone harms nobody; it is killed only if it also holds what others need, and one child a look,
+ * since the death of one may free the others. If the master itself looked late, all counting begins anew: what stopped it may
+ * have stopped them. To kill is children.c's job.
+ */
 #include "master/watch.h"
 
 #include <linux/futex.h>

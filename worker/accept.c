@@ -1,4 +1,8 @@
-/* accept.c - new connections (see accept.h). */
+/* accept.c - new connections (see accept.h).
+ *
+ * Each worker accepts from its slot's own sockets, a bounded number a turn. The checks go from the cheap to the dear: protected
+ * mode, then the limit of clients, which is a sum over all workers' counts; then the connection is conn.c's.
+ */
 #include "worker/accept.h"
 
 #include <arpa/inet.h>
