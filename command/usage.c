@@ -1,4 +1,9 @@
-/* usage.c - memory and processor time (see usage.h). */
+/* usage.c - memory and processor time (see usage.h).
+ *
+ * What lies in the region is summed when asked for, from counters that shards and slots keep anyway. What only a process knows of
+ * itself (resident private pages, processor time) it publishes in its slot; processor time is added as a growth, so a slot's
+ * total outlives its owners. The peak is what was seen at one of these moments.
+ */
 #include "command/usage.h"
 
 #include <fcntl.h>

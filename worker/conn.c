@@ -1,8 +1,9 @@
 /* conn.c - one client's connection (see conn.h).
  *
  * One watcher a connection: for bytes, unless requests of it are parked, and for room, while replies are left. A client that
- * does not read its replies is closed by the output limits. Buffers grow with what is asked for and are given back after some idle seconds. A connection that is to
- * be closed first gets its replies (closing), so nothing of it is freed while a turn still holds it on a list.
+ * does not read its replies is closed by the output limits. Buffers grow with what is asked for and are given back after some
+ * idle seconds. A connection that is to be closed first gets its replies (closing), and is taken off every list before it is
+ * freed.
  */
 #include "worker/conn.h"
 

@@ -1,4 +1,9 @@
-/* memory.c - the limits of clients' memory (see memory.h). */
+/* memory.c - the limits of clients' memory (see memory.h).
+ *
+ * A look costs a sum over the slots' numbers; only beyond a limit are the clients' records copied and sorted, and the largest
+ * marked until what is left fits. The marks are the records' kill words, which each client's own worker acts on. A single
+ * client that grows beyond everything between two looks is judged by its own worker at once.
+ */
 #include "worker/memory.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
-/* rates.c - see rates.h. */
+/* rates.c - commands and bytes a second (see rates.h).
+ *
+ * A sample is what the slot's totals grew by since the last one, over the time that passed; the rate is the mean of the last
+ * RATES_SAMPLES, so it settles within that many looks and needs no memory beyond a ring.
+ */
 #include "worker/rates.h"
 
 #define SECOND_NS 1000000000
