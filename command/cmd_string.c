@@ -1,12 +1,10 @@
-/* cmd_string.c - the string commands: SET and its relatives, counters, ranges (LCS has cmd_lcs.c).
+/* cmd_string.c - the string commands: SET and its relatives, several keys, ranges (counters: cmd_incr.c; LCS: cmd_lcs.c).
  *
  * Each function is one row of the table (command_table.c); what a value looks like in the region is types/type_string.h's
  * business. Options are parsed, and errors answered, in Redis 7.0.15's order.
  *
  * Process: workers. Locks: exec.c took those of the keys. Crash: changes are the transaction's.
  */
-#include <math.h>
-
 #include "command/cmd_rows.h"
 #include "command/cmd_string.h"
 #include "command/keyspace.h"
@@ -54,8 +52,8 @@ store_bytes(struct cmd *c, struct key_ref *ref, const struct resp_arg *value, in
     return cmd_string_store(c, ref, &plan, expiry_ms);
 }
 
-static int64_t
-present_expiry(const struct key_ref *ref)
+int64_t
+cmd_string_expiry(const struct key_ref *ref)
 {
     return ref->place.entry ? shm_entry_expiry(ref->place.entry) : -1;
 }
@@ -78,7 +76,7 @@ cmd_string_write(struct cmd *c, struct key_ref *ref, size_t at, const char *byte
         }
     cmd_string_view(c, ref, &old);
     type_string_plan_splice(&plan, &old, at, bytes, n, key_part(ref));
-    return cmd_string_put(c, ref, &plan, present_expiry(ref));
+    return cmd_string_put(c, ref, &plan, cmd_string_expiry(ref));
 }
 
 void
@@ -221,7 +219,7 @@ set_general(struct cmd *c, const struct set_options *o, int val, void (*reply)(s
         return;
     }
     if (o->flags & OPT_KEEPTTL)
-        when_ms = present_expiry(&ref);
+        when_ms = cmd_string_expiry(&ref);
     if (!store_bytes(c, &ref, &c->argv[val], when_ms))
         return;
     c->dirty++;
@@ -325,7 +323,7 @@ getex_apply(struct cmd *c, struct key_ref *ref, const struct set_options *o, int
             return;
         cmd_effectf(c, "PEXPIREAT %b %l", ref->name, ref->name_len, when_ms);
     } else {
-        if (!(o->flags & OPT_PERSIST) || present_expiry(ref) == -1 || !keyspace_set_expiry(c, ref, -1))
+        if (!(o->flags & OPT_PERSIST) || cmd_string_expiry(ref) == -1 || !keyspace_set_expiry(c, ref, -1))
             return;
         cmd_effectf(c, "PERSIST %b", ref->name, ref->name_len);
     }
@@ -508,112 +506,4 @@ cmd_setrange(struct cmd *c)
         return;
     c->dirty++;
     resp_out_int(c->out, (int64_t)(end > len ? end : len));
-}
-
-/* ---- counters --------------------------------------------------------------------------------------------------------------- */
-
-static void
-increment(struct cmd *c, int64_t by)
-{
-    struct key_ref ref;
-    struct string_view v;
-    struct string_plan plan;
-    int64_t value = 0;
-    bool found = keyspace_write(c, 0, &ref);
-    if (!keyspace_type_ok(c, &ref, SHM_TYPE_STRING))
-        return;
-    if (found) {
-        type_string_view(&v, c->engine->region, ref.place.entry);
-        if (!type_string_view_int(&v, &value)) {
-            cmd_error(c, "ERR value is not an integer or out of range");
-            return;
-        }
-    }
-    if (__builtin_add_overflow(value, by, &value)) {
-        cmd_error(c, "ERR increment or decrement would overflow");
-        return;
-    }
-    type_string_plan_int(&plan, value);
-    if (!cmd_string_store(c, &ref, &plan, present_expiry(&ref)))
-        return;
-    c->dirty++;
-    resp_out_int(c->out, value);
-}
-
-void
-cmd_incr(struct cmd *c)
-{
-    increment(c, 1);
-}
-
-void
-cmd_decr(struct cmd *c)
-{
-    increment(c, -1);
-}
-
-void
-cmd_incrby(struct cmd *c)
-{
-    int64_t by;
-    if (cmd_arg_int(c, 2, &by))
-        increment(c, by);
-}
-
-void
-cmd_decrby(struct cmd *c)
-{
-    int64_t by;
-    if (!cmd_arg_int(c, 2, &by))
-        return;
-    if (by == INT64_MIN)
-        cmd_error(c, "ERR decrement would overflow");
-    else
-        increment(c, -by);
-}
-
-/* A value as a float: absent is 0. */
-static bool
-float_value(struct cmd *c, const struct key_ref *ref, long double *value)
-{
-    struct string_view v;
-    int64_t number;
-    *value = 0;
-    if (!keyspace_found(ref))
-        return true;
-    type_string_view(&v, c->engine->region, ref->place.entry);
-    if (type_string_view_int(&v, &number)) {
-        *value = number;
-        return true;
-    }
-    if (cmd_view_long_double(&v, value))
-        return true;
-    cmd_error(c, "ERR value is not a valid float");
-    return false;
-}
-
-void
-cmd_incrbyfloat(struct cmd *c)
-{
-    struct key_ref ref;
-    long double value, by;
-    char text[CMD_LONG_DOUBLE_MAX];
-    struct string_plan plan;
-    keyspace_write(c, 0, &ref);
-    if (!keyspace_type_ok(c, &ref, SHM_TYPE_STRING) || !float_value(c, &ref, &value) || !cmd_arg_long_double(c, 2, &by))
-        return;
-    value += by;
-    if (isnan(value) || isinf(value)) {
-        cmd_error(c, "ERR increment would produce NaN or Infinity");
-        return;
-    }
-    size_t n = cmd_render_long_double(value, text);
-    type_string_plan_raw(&plan, text, n, key_part(&ref));
-    if (n <= TYPE_STRING_EMBSTR_MAX) /* never "int", whatever it looks like */
-        plan.encoding = TYPE_STRING_EMBSTR;
-    if (!cmd_string_store(c, &ref, &plan, present_expiry(&ref)))
-        return;
-    c->dirty++;
-    cmd_effectf(c, "SET %b %b KEEPTTL", ref.name, ref.name_len, text, n);
-    resp_out_bulk(c->out, text, n);
 }

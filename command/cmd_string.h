@@ -14,6 +14,8 @@ bool cmd_string_put(struct cmd *c, struct key_ref *ref, const struct string_plan
 bool cmd_string_store(struct cmd *c, struct key_ref *ref, const struct string_plan *plan, int64_t expiry_ms);
 /* Overwrites and extends a present or absent string from `at` on, a gap becomes zeros; expiry stays. */
 bool cmd_string_write(struct cmd *c, struct key_ref *ref, size_t at, const char *bytes, size_t n);
+/* The present value's expiry in ms, -1 if it has none or the key is absent. */
+int64_t cmd_string_expiry(const struct key_ref *ref);
 /* The key's string; an absent key's is empty. The type is the caller's to check. */
 void cmd_string_view(const struct cmd *c, const struct key_ref *ref, struct string_view *v);
 /* Does a string of at + n bytes keep to proto-max-bulk-len? Else the error reply. */
