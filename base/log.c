@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define TAKE_MAX 1000 /* records at once, so that a process that logs without end does not hold the writer up */
 
 /* This process's log. */
@@ -149,12 +151,10 @@ log_to_pipe(int fd)
 static void
 begin(struct log_record *r, enum log_level level, const char *format, va_list ap)
 {
-    struct timespec t;
     r->skipped = (int64_t)level < (own.level ? atomic_load_explicit(own.level, memory_order_relaxed) : LOG_LEVEL_NOTICE);
     if (r->skipped)
         return;
-    clock_gettime(CLOCK_REALTIME, &t);
-    r->time_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    r->time_ms = clock_wall_ms();
     r->pid = (int32_t)getpid();
     r->level = (uint8_t)level;
     r->role = own.pipe >= 0 ? 'C' : 'M';

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/xassert.h"
 
 #define READ_BYTES (256u << 10)
@@ -53,14 +54,6 @@ struct load {
     bench_load_progress *progress;
     void *progress_arg;
 };
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static uint64_t
 own_cpu_us(void)
@@ -242,7 +235,7 @@ static bool
 batch_ended(struct load *l, unsigned i)
 {
     struct conn *c = &l->conn[i];
-    uint64_t now = now_ns();
+    uint64_t now = (uint64_t)clock_ns();
     bench_histogram_add(&l->result->latency, now > c->begun_ns ? now - c->begun_ns : 0, c->batch);
     l->last_reply_ns = now;
     if (l->batch_ns == 0 && now < l->end_ns && l->sent < l->limit)
@@ -300,13 +293,13 @@ static bool
 turn(struct load *l)
 {
     struct epoll_event events[EVENTS];
-    uint64_t now = now_ns();
+    uint64_t now = (uint64_t)clock_ns();
     struct timespec timeout = patience(l, now);
     int n = epoll_pwait2(l->epoll, events, EVENTS, &timeout, NULL);
     for (int i = 0; i < n; i++)
         if (!on_event(l, &events[i]))
             return false;
-    now = now_ns();
+    now = (uint64_t)clock_ns();
     if (l->idles < l->conns && now - l->last_reply_ns > STALL_NS && now - l->begin_ns > STALL_NS)
         return fail(l, "No reply for 30 seconds");
     if (l->progress != NULL && now - l->shown_ns >= PROGRESS_NS) {
@@ -319,18 +312,18 @@ turn(struct load *l)
 static bool
 is_over(const struct load *l)
 {
-    bool all_sent = l->sent >= l->limit || now_ns() >= l->end_ns;
+    bool all_sent = l->sent >= l->limit || (uint64_t)clock_ns() >= l->end_ns;
     return all_sent && l->idles == l->conns;
 }
 
 static bool
 run(struct load *l)
 {
-    l->begin_ns = l->shown_ns = l->last_reply_ns = now_ns();
+    l->begin_ns = l->shown_ns = l->last_reply_ns = (uint64_t)clock_ns();
     l->end_ns = l->limit != UINT64_MAX ? UINT64_MAX : l->begin_ns + (uint64_t)(l->options->seconds * 1e9);
     unsigned idles = l->batch_ns == 0 ? l->idles : 0;
     for (unsigned k = 0; k < idles && l->sent < l->limit; k++)
-        if (!begin(l, l->idle[--l->idles], now_ns()))
+        if (!begin(l, l->idle[--l->idles], (uint64_t)clock_ns()))
             return false;
     while (!is_over(l))
         if (!turn(l))

@@ -8,22 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "command/control.h"
 #include "shm/shm_proc.h"
 #include "shm/shm_span.h"
 
 #define CHAIN_MAX 4096 /* spans of one slot that a reader follows */
-
-static int64_t
-wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the worker's side ------------------------------------------------------------------------------------------------ */
 
@@ -88,7 +80,7 @@ clients_add(struct engine *e, struct session *s)
     if (!r)
         return false;
     s->record = r;
-    s->created_ms = s->last_ms = wall_ms();
+    s->created_ms = s->last_ms = clock_wall_ms();
     atomic_store(&r->kill, 0);
     begin_change(r);
     atomic_store_explicit(&r->id, s->id, memory_order_relaxed);

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "shm/shm_epoch.h"
 
 #include "command/control.h"
@@ -24,11 +24,8 @@
 int64_t
 cmd_now(struct cmd *c)
 {
-    if (c->time_ms == 0) {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        c->time_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-    }
+    if (c->time_ms == 0)
+        c->time_ms = clock_wall_ms();
     return c->time_ms;
 }
 

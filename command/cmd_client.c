@@ -5,21 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "command/clients.h"
 #include "command/cmd.h"
 #include "command/cmd_client.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
-
-static int64_t
-wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void
 cmd_client_id(struct cmd *c)
@@ -120,7 +112,7 @@ reply_lines(struct cmd *c, bool by_ids, bool nobody, bool only_me)
     size_t n = 0;
     clients_update(c->engine, c->session);
     struct client_view *all = clients_all(c->engine, &n);
-    int64_t now = wall_ms();
+    int64_t now = clock_wall_ms();
     buf_init(&text);
     for (size_t i = 0; all && i < n && !nobody; i++) {
         if ((by_ids && !is_listed(c, all[i].copy.id)) || (only_me && all[i].copy.id != c->session->id))
@@ -318,7 +310,7 @@ cmd_client_pause(struct cmd *c)
         return;
     }
     int64_t until;
-    if (__builtin_add_overflow(wall_ms(), ms, &until)) /* in Redis the sum wraps: the end has passed */
+    if (__builtin_add_overflow(clock_wall_ms(), ms, &until)) /* in Redis the sum wraps: the end has passed */
         until = 0;
     atomic_store(&c->engine->control->pause_all, all);
     atomic_store(&c->engine->control->pause_until_ms, until);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "command/account.h"
 #include "command/cmd.h"
 #include "command/cmd_auth.h"
@@ -328,12 +328,9 @@ static bool
 is_paused(const struct engine *e, const struct command_row *row)
 {
     int64_t until = atomic_load_explicit(&e->control->pause_until_ms, memory_order_relaxed);
-    struct timespec t;
     if (__builtin_expect(until == 0, 1))
         return false;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 < until &&
-           (atomic_load(&e->control->pause_all) || (row->flags & CMD_WRITE));
+    return clock_wall_ms() < until && (atomic_load(&e->control->pause_all) || (row->flags & CMD_WRITE));
 }
 
 /* ---- looking ahead ------------------------------------------------------------------------------------------------ */

@@ -6,8 +6,8 @@
 #include "command/expire.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "command/keyspace.h"
 
 #define SEGMENTS 64  /* looked at in one step */
@@ -85,7 +85,6 @@ uint64_t
 keyspace_expire_step(struct engine *e, struct expire_sweep *sweep)
 {
     struct found f = {.r = e->region};
-    struct timespec t;
     uint16_t id = (uint16_t)sweep->shard;
     struct shm_dbroot_sh *root = shm_region_dbroot(e->region, sweep->shard, sweep->db);
     unsigned shard = sweep->shard, db = sweep->db;
@@ -93,8 +92,7 @@ keyspace_expire_step(struct engine *e, struct expire_sweep *sweep)
         next_tree(e, sweep);
         return 0;
     }
-    clock_gettime(CLOCK_REALTIME, &t);
-    f.now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    f.now = clock_wall_ms();
     struct shm_tree tree = shm_tree_of_db(e->region, shard, db);
     bool more = true;
     shm_tx_enter_read(&e->tx, &id, 1);

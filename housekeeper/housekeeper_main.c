@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "command/control.h"
 #include "command/expire.h"
 #include "command/latency.h"
@@ -39,14 +40,6 @@ struct housekeeper {
     unsigned reclaim_shard;
     int64_t usage_ns;          /* last look at processor time and memory */
 };
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 /* Frees a piece of one shard's list; true if more is left. */
 static bool
@@ -110,17 +103,17 @@ turn(struct housekeeper *k)
     struct shm_region *r = k->engine.region;
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
-    bool reclaiming = reclaim_turn(k), hungry = pool_step(&k->pool, now_ns(), reclaiming);
-    int64_t from = now_ns();
+    bool reclaiming = reclaim_turn(k), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
+    int64_t from = clock_ns();
     bool busy = reclaiming | expire_turn(k);
-    latency_add(&k->engine, "expire-cycle", (uint64_t)(now_ns() - from));
+    latency_add(&k->engine, "expire-cycle", (uint64_t)(clock_ns() - from));
     shm_span_audit(r, &k->audit, AUDIT_SPANS, shm_epoch_advance(r));
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
-    atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&slot->heartbeat_ns, (uint64_t)clock_ns(), memory_order_relaxed);
     engine_publish(&k->engine);
     config_take_reload(&k->engine);
-    if (now_ns() - k->usage_ns > USAGE_NS) {
-        k->usage_ns = now_ns();
+    if (clock_ns() - k->usage_ns > USAGE_NS) {
+        k->usage_ns = clock_ns();
         usage_publish(&k->engine);
     }
     if (!hungry)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "command/control.h"
 #include "housekeeper/housekeeper_main.h"
@@ -29,14 +30,6 @@
 #define DEATHS_A_SECOND 5      /* of each slot, answered at once */
 #define STANDBY_SLEEP_MS 500
 #define ORPHAN_MS 1000         /* a slot without an heir for so long: the standbys are stopped or stuck */
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 * MS + t.tv_nsec;
-}
 
 /* ---- the child's life --------------------------------------------------------------------------------------------------- */
 
@@ -125,14 +118,14 @@ void
 children_keep(struct children *c)
 {
     unsigned have = count(c);
-    if (have >= c->wanted || now_ns() < c->not_before_ns)
+    if (have >= c->wanted || clock_ns() < c->not_before_ns)
         return;
     for (unsigned i = 0; i < CHILDREN_MAX && have < c->wanted; i++) {
         if (c->child[i].pid)
             continue;
         if (!spawn(c, i)) {
             log_warning("cannot start a process: %s; trying again", strerror(errno));
-            c->not_before_ns = now_ns() + BACKOFF_MAX_NS;
+            c->not_before_ns = clock_ns() + BACKOFF_MAX_NS;
             return;
         }
         have++;
@@ -145,7 +138,7 @@ children_keep(struct children *c)
 static void
 back_off(struct children *c, bool served)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     if (now - c->window_ns > 1000 * MS) {
         c->window_ns = now;
         c->deaths = 0;
@@ -251,9 +244,9 @@ order_drain(struct children *c)
 void
 children_end(struct children *c, unsigned timeout_ms)
 {
-    int64_t until = now_ns() + timeout_ms * MS;
+    int64_t until = clock_ns() + timeout_ms * MS;
     order_drain(c);
-    while (count(c) > 0 && now_ns() < until) {
+    while (count(c) > 0 && clock_ns() < until) {
         siginfo_t info = {0};
         while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
             for (unsigned i = 0; i < CHILDREN_MAX; i++)

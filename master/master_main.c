@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/ticks.h"
 #include "command/control.h"
@@ -68,13 +68,11 @@ fill_control(void)
 {
     struct control_sh *c = region.shared;
     uint8_t id[CONTROL_RUN_ID / 2];
-    struct timespec t;
     if (getrandom(id, sizeof id, 0) != sizeof id)
         abandon("no randomness from the kernel");
     for (size_t i = 0; i < sizeof id; i++)
         snprintf(c->run_id + 2 * i, 3, "%02x", id[i]);
-    clock_gettime(CLOCK_REALTIME, &t);
-    c->started_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    c->started_ms = clock_wall_ms();
     c->port = (uint32_t)settings_number(&settings, PARAM_PORT);
     c->workers = heritage.workers;
     c->descriptors = limits_own_descriptors(&settings);

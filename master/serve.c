@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "command/control.h"
 #include "command/usage.h"
@@ -27,14 +27,6 @@
 #define TICK_MS 50
 #define QUICK_MS 1            /* until all are up */
 #define LOOK_NS 1000000000LL  /* how often the region's file is looked at */
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 static struct control_sh *
 control_of(const struct serve *s)
@@ -78,7 +70,7 @@ static void
 look_at_file(struct serve *s)
 {
     struct stat st;
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     if (s->file_gone || now - s->looked_ns < LOOK_NS)
         return;
     s->looked_ns = now;

@@ -9,8 +9,8 @@
 
 #include <linux/futex.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
@@ -18,14 +18,6 @@
 #define MS 1000000LL
 #define LATE_NS (1000 * MS)    /* between two looks: the master was stopped or starved, and so may others have been */
 #define EPOCHS_BEHIND 20u      /* an epoch word that is older holds memory back */
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 * MS + t.tv_nsec;
-}
 
 /* The thread that holds a robust lock, 0: none. Children have one thread, whose id is the process's. */
 static uint32_t
@@ -40,7 +32,7 @@ watch_init(struct watch *w, const struct heritage *h, unsigned slots)
     memset(w, 0, sizeof *w);
     w->heritage = h;
     w->slots = slots;
-    w->looked_ns = now_ns();
+    w->looked_ns = clock_ns();
     for (unsigned i = 0; i < h->region->nshards; i++)
         w->shard_state[i] = (uint8_t)atomic_load(&h->region->shards[i].state);
 }
@@ -99,7 +91,7 @@ has_moved(struct watch *w, unsigned slot, int64_t now)
 pid_t
 watch_look(struct watch *w, int64_t timeout_ms)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     bool late = now - w->looked_ns > LATE_NS;
     w->looked_ns = now;
     for (unsigned s = 0; s < w->slots; s++) {
@@ -120,7 +112,7 @@ watch_orphan(struct watch *w, int64_t timeout_ms)
     bool any = false;
     for (unsigned s = 0; s < w->slots && !any; s++)
         any = shm_proc_is_dead(w->heritage->region, s);
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     if (!any || w->orphan_ns == 0)
         w->orphan_ns = any ? now : 0;
     if (w->orphan_ns == 0 || now - w->orphan_ns < timeout_ms * MS)

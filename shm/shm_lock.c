@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
 
@@ -38,11 +39,7 @@ shm_lock_seq(const struct shm_region *r, unsigned id)
 static int
 wait_for(pthread_mutex_t *m, uint32_t us)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += us * 1000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = clock_after_us(us);
     return pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_recover.h"
@@ -123,14 +124,10 @@ int
 shm_proc_wait_death(struct shm_region *r, unsigned n, unsigned timeout_ms)
 {
     struct futex_waitv w[SHM_SLOTS_MAX];
-    struct timespec until;
     int count = watch(r, n, w);
     if (count < 0)
         return -1 - count;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
-    until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = clock_after_us((int64_t)timeout_ms * 1000);
     if (count == 0 || (syscall(SYS_futex_waitv, w, count, 0, &until, CLOCK_MONOTONIC) < 0 && errno == ENOSYS))
         clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 5000000}, NULL); /* kernels before 5.16 */
     for (unsigned slot = 0; slot < n; slot++)

@@ -10,8 +10,8 @@
 
 #include <linux/futex.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "shm/shm_check.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
@@ -107,9 +107,7 @@ static void
 note_fault(struct shm_region *r, unsigned shard)
 {
     struct shm_shard_sh *s = &r->shards[shard];
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t now_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    uint64_t now_ms = (uint64_t)clock_ns() / 1000000;
     if (now_ms - atomic_load(&s->faults_ms) > SHM_FAULTS_WINDOW_MS) {
         atomic_store(&s->faults_ms, now_ms);
         atomic_store(&s->faults, 0);

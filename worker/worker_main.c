@@ -10,9 +10,9 @@
 #include "worker/worker_main.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "command/clients.h"
 #include "command/usage.h"
 #include "process/process.h"
@@ -88,13 +88,11 @@ static void
 on_cron(struct ev_loop *loop, ev_timer *t, int events)
 {
     struct worker *w = ev_userdata(loop);
-    struct timespec now;
+    int64_t now_ns = clock_ns();
     (void)t;
     (void)events;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    atomic_store_explicit(&w->engine.region->slots[w->engine.slot].heartbeat_ns,
-        (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec, memory_order_relaxed);
-    rates_take(&w->rates, &w->engine.control->slot[w->engine.slot], (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+    atomic_store_explicit(&w->engine.region->slots[w->engine.slot].heartbeat_ns, (uint64_t)now_ns, memory_order_relaxed);
+    rates_take(&w->rates, &w->engine.control->slot[w->engine.slot], now_ns);
     if (w->crons++ % USAGE_CRONS == 0)
         usage_publish(&w->engine);
     sweep_conns(w);

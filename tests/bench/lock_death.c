@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "shm/shm_proc.h"
 #include "shm/shm_recover.h"
 #include "shm/shm_tx.h"
@@ -48,14 +49,6 @@ fail(const char *format, ...)
     va_end(ap);
     fputc('\n', stderr);
     exit(1);
-}
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static void
@@ -95,7 +88,7 @@ wait_for_lock(unsigned unused)
     struct shm_tx tx;
     (void)unused;
     enter(&tx, WAITER);
-    atomic_store(&page->holds_ns, now_ns());
+    atomic_store(&page->holds_ns, clock_ns());
     bool undone = region.shards[SHARD].limbo_head == 0;
     shm_tx_abort(&tx);
     _exit(undone ? 0 : 5);
@@ -125,7 +118,7 @@ one_round(unsigned records)
     while (!atomic_load(&page->ready))
         sleep_us(50);
     sleep_us(1500); /* it sleeps in the kernel by now */
-    int64_t killed = now_ns();
+    int64_t killed = clock_ns();
     kill(o, SIGKILL);
     if (waitpid(w, &status, 0) != w || status != 0)
         fail("the waiter ended with %x", status);

@@ -23,9 +23,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/crash/kill_model.h"
 
 #define BATCH_MAX 16
@@ -87,14 +87,6 @@ fail(const char *format, ...)
     exit(1);
 }
 
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 static uint64_t
 random_below(struct run *r, uint64_t n)
 {
@@ -143,7 +135,7 @@ ask(struct run *r, struct conn *c, enum conn_state state)
     c->sent = 0;
     c->checked = 0;
     buf_clear(&c->in, SIZE_MAX);
-    c->sent_ns = now_ns();
+    c->sent_ns = clock_ns();
     push(r, c);
 }
 
@@ -316,13 +308,13 @@ rest(struct run *r, struct conn *c)
         return;
     }
     c->state = PAUSE;
-    c->due_ns = now_ns() + r->pause_ns;
+    c->due_ns = clock_ns() + r->pause_ns;
 }
 
 static void
 start_due(struct run *r)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_ns();
     for (unsigned i = 0; i < r->connections; i++)
         if (r->conn[i].state == PAUSE && r->conn[i].due_ns <= now)
             start_batch(r, &r->conn[i]);
@@ -352,7 +344,7 @@ on_bytes(struct run *r, struct conn *c)
     case LOAD:
         if (!check_batch(c))
             return;
-        note_wait(r, c, now_ns());
+        note_wait(r, c, clock_ns());
         r->operations += c->ops;
         r->batches++;
         adopt(c, c->ops);
@@ -388,7 +380,7 @@ static void
 load_until(struct run *r, int64_t until)
 {
     struct epoll_event ev[64];
-    for (int64_t now = now_ns(); now < until; now = now_ns()) {
+    for (int64_t now = clock_ns(); now < until; now = clock_ns()) {
         int n = epoll_wait(r->epoll, ev, 64, r->pause_ns ? 1 : (int)((until - now) / 1000000) + 1);
         for (int i = 0; i < n; i++)
             on_ready(r, ev[i].data.ptr, ev[i].events);
@@ -469,35 +461,35 @@ one_death(struct run *r, int *control, unsigned workers, bool crash_points, unsi
     bool up = false;
     int pid = worker_pid(r, control, slot, &up);
     /* as long a time without a death, to tell the machine's own noise */
-    r->calm_from_ns = now_ns();
+    r->calm_from_ns = clock_ns();
     r->calm_longest_ns = 0;
     load_until(r, r->calm_from_ns + WINDOW_NS);
     r->calms[r->ncalms++] = r->calm_longest_ns;
     r->calm_from_ns = 0;
     r->dying = slot;
     bool armed = crash_points && number % 2 == 1 && arm(r, slot, 1 + random_below(r, 4000));
-    int64_t at = now_ns();
+    int64_t at = clock_ns();
     if (!armed) {
         r->slot_died[slot] = ++r->died;
         kill(pid, signals[random_below(r, 3)]);
         r->now = (struct death){.at_ns = at, .slot = slot};
     }
     for (;;) { /* under load until another process serves the slot */
-        load_until(r, now_ns() + 2000000);
+        load_until(r, clock_ns() + 2000000);
         bool serves = false;
         int now_pid = worker_pid(r, control, slot, &serves);
         if (now_pid != pid && serves)
             break;
-        if (armed && now_ns() - at > SERVE_LIMIT_NS / 2) { /* it had nothing to store: end it all the same */
+        if (armed && clock_ns() - at > SERVE_LIMIT_NS / 2) { /* it had nothing to store: end it all the same */
             kill(pid, SIGKILL);
             armed = false;
         }
-        if (now_ns() - at > SERVE_LIMIT_NS)
+        if (clock_ns() - at > SERVE_LIMIT_NS)
             fail("worker %u: nobody serves its slot %lld ms after a death", slot, SERVE_LIMIT_NS / 1000000);
     }
     r->dying = WORKERS_MAX;
     if (!armed && r->now.at_ns)
-        r->serves[r->nserves++] = now_ns() - at;
+        r->serves[r->nserves++] = clock_ns() - at;
     if (r->now.at_ns) {
         load_until(r, r->now.at_ns + WINDOW_NS);
         r->waits[r->nwaits++] = r->now.longest_ns;
@@ -559,7 +551,7 @@ finish(struct run *r, int control)
         struct conn *c = &r->conn[i];
         uint64_t before = r->batches;
         while (c->state < LOAD || r->batches == before)
-            load_until(r, now_ns() + 1000000);
+            load_until(r, clock_ns() + 1000000);
     }
     for (unsigned i = 0; i < r->connections; i++) {
         struct conn *c = &r->conn[i];

@@ -6,9 +6,9 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "command/control.h"
 #include "command/exec.h"
 #include "shm/shm_ring.h"
@@ -80,14 +80,6 @@ run(struct bench *b, const char *line)
     run_args(b, argc, argv);
 }
 
-static int64_t
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* An argument as the expectation has it: unprintable ones as "#", times ahead as "T". */
 static void
 show(const char *bytes, size_t n, char *log)
@@ -97,7 +89,7 @@ show(const char *bytes, size_t n, char *log)
     bool plain = n < 100;
     for (size_t i = 0; i < n; i++)
         plain &= bytes[i] > ' ' && bytes[i] <= '~';
-    if (type_string_parse_int(bytes, n, &v) && v > now_ms() && v < now_ms() + 1000000000)
+    if (type_string_parse_int(bytes, n, &v) && v > clock_wall_ms() && v < clock_wall_ms() + 1000000000)
         snprintf(log + at, LOG_MAX - at, "T");
     else
         snprintf(log + at, LOG_MAX - at, "%.*s", plain ? (int)n : 1, plain ? bytes : "#");

@@ -2,22 +2,14 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fixture.h"
 #include "shm/shm_lock.h"
 #include "types/type_string.h"
 
 #define HELD_MS 200
-
-static int64_t
-now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* A process that holds shard 1 for HELD_MS, having changed key "k", and then commits or dies; returns when it holds it. */
 static pid_t
@@ -77,7 +69,7 @@ wait_for(bool dies, const char *left)
     cr_assert(fixture_put(&f.tx, key, "before", 6) && shm_tx_commit(&f.tx));
     pid_t pid = holder(&f, key, shard, dies);
 
-    int64_t from = now_us();
+    int64_t from = clock_ns() / 1000;
     cr_assert(shm_tx_begin(&f.tx));
     f.tx.patience_us = 1000;
     shm_tx_enter(&f.tx, &shard, 1);
@@ -87,7 +79,7 @@ wait_for(bool dies, const char *left)
     shm_tx_enter_read(&f.tx, &shard, 1);
     cr_assert_eq(f.tx.want, SHM_WANT_LOCK);
     shm_tx_leave_read(&f.tx);
-    cr_assert(now_us() - from < HELD_MS * 1000 / 2, "an impatient wait ended only after %ld us", (long)(now_us() - from));
+    cr_assert(clock_ns() / 1000 - from < HELD_MS * 1000 / 2, "an impatient wait ended only after %ld us", (long)(clock_ns() / 1000 - from));
     cr_assert_eq(atomic_load(&f.tx.journal->state), SHM_JOURNAL_IDLE);
 
     f.tx.patience_us = SHM_LOCK_PATIENT;
