@@ -62,13 +62,31 @@ cmd_shutdown(struct cmd *c)
 
 /* ---- LOLWUT ------------------------------------------------------------------------------------------------------- */
 
-/* Shelves with jars, as full as the time is late; arguments (VERSION n ...) change nothing. */
+/* VERSION n and the numbers that Redis's drawing of that version takes: they are checked, and change nothing here. */
+static bool
+lolwut_args_ok(struct cmd *c)
+{
+    int64_t version, number;
+    if (c->argc < 3 || !cmd_arg_is(c, 1, "version"))
+        return true;
+    if (!cmd_arg_int(c, 2, &version))
+        return false;
+    int numbers = version == 5 ? 3 : version == 6 ? 2 : 0;
+    for (int i = 3; i < c->argc && i < 3 + numbers; i++)
+        if (!cmd_arg_int(c, i, &number))
+            return false;
+    return true;
+}
+
+/* Shelves with jars, as full as the time is late. */
 void
 cmd_lolwut(struct cmd *c)
 {
     static const char levels[] = " .:oO#";
     struct buf text;
     uint64_t seed = (uint64_t)cmd_now(c) / 1000;
+    if (!lolwut_args_ok(c))
+        return;
     buf_init(&text);
     for (int shelf = 0; shelf < 3; shelf++) {
         for (int row = 0; row < 3; row++) {
