@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "shm/shm_epoch.h"
 
 #include "command/control.h"
@@ -50,7 +51,7 @@ cmd_arg_is(const struct cmd *c, int i, const char *word)
 bool
 cmd_arg_int(struct cmd *c, int i, int64_t *v)
 {
-    if (type_string_parse_int(c->argv[i].data, c->argv[i].len, v))
+    if (decimal_read(c->argv[i].data, c->argv[i].len, v))
         return true;
     cmd_error(c, "ERR value is not an integer or out of range");
     return false;
@@ -59,7 +60,7 @@ cmd_arg_int(struct cmd *c, int i, int64_t *v)
 bool
 cmd_arg_int_range(struct cmd *c, int i, int64_t min, int64_t max, int64_t *v, const char *error)
 {
-    bool is_int = type_string_parse_int(c->argv[i].data, c->argv[i].len, v);
+    bool is_int = decimal_read(c->argv[i].data, c->argv[i].len, v);
     if (is_int && *v >= min && *v <= max)
         return true;
     if (error)

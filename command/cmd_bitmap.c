@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/decimal.h"
 #include "command/cmd_rows.h"
 #include "command/cmd_string.h"
 #include "command/keyspace.h"
@@ -21,7 +22,7 @@ bit_offset(struct cmd *c, int i, unsigned field_bits, uint64_t *offset)
     const struct resp_arg *a = &c->argv[i];
     bool by_field = field_bits && a->len > 0 && a->data[0] == '#';
     int64_t v;
-    if (type_string_parse_int(a->data + by_field, a->len - by_field, &v)) {
+    if (decimal_read(a->data + by_field, a->len - by_field, &v)) {
         if (by_field)
             v = (int64_t)((uint64_t)v * field_bits); /* wraps, as in Redis */
         if (v >= 0 && (uint64_t)v >> 3 < cmd_bulk_max(c)) {
@@ -310,7 +311,7 @@ field_type(struct cmd *c, int i, struct bitmap_field *f)
     const struct resp_arg *a = &c->argv[i];
     int64_t bits;
     f->is_signed = a->len > 0 && a->data[0] == 'i';
-    if (a->len > 0 && (f->is_signed || a->data[0] == 'u') && type_string_parse_int(a->data + 1, a->len - 1, &bits) && bits >= 1 &&
+    if (a->len > 0 && (f->is_signed || a->data[0] == 'u') && decimal_read(a->data + 1, a->len - 1, &bits) && bits >= 1 &&
         bits <= (f->is_signed ? 64 : 63)) {
         f->bits = (unsigned)bits;
         return true;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "command/clients.h"
 #include "command/cmd.h"
 #include "command/cmd_client.h"
@@ -99,7 +100,7 @@ is_listed(const struct cmd *c, uint64_t id)
 {
     for (int i = 3; i < c->argc; i++) {
         int64_t want;
-        if (type_string_parse_int(cmd_arg(c, i), cmd_arg_len(c, i), &want) && (uint64_t)want == id)
+        if (decimal_read(cmd_arg(c, i), cmd_arg_len(c, i), &want) && (uint64_t)want == id)
             return true;
     }
     return false;
@@ -138,7 +139,7 @@ cmd_client_list(struct cmd *c)
     } else if (c->argc > 3 && cmd_arg_is(c, 2, "id")) {
         int64_t id;
         for (int i = 3; i < c->argc; i++) {
-            if (!type_string_parse_int(cmd_arg(c, i), cmd_arg_len(c, i), &id)) {
+            if (!decimal_read(cmd_arg(c, i), cmd_arg_len(c, i), &id)) {
                 cmd_error(c, "ERR Invalid client ID");
                 return;
             }
@@ -301,7 +302,7 @@ cmd_client_pause(struct cmd *c)
             return;
         }
     }
-    if (!type_string_parse_int(cmd_arg(c, 2), cmd_arg_len(c, 2), &ms)) {
+    if (!decimal_read(cmd_arg(c, 2), cmd_arg_len(c, 2), &ms)) {
         cmd_error(c, "ERR timeout is not an integer or out of range");
         return;
     }

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/decimal.h"
 #include "command/clients.h"
 #include "command/cmd.h"
 #include "command/cmd_auth.h"
@@ -109,7 +110,7 @@ hello_reply(struct cmd *c)
 static bool
 hello_version(struct cmd *c, int64_t *version)
 {
-    if (!type_string_parse_int(cmd_arg(c, 1), cmd_arg_len(c, 1), version)) {
+    if (!decimal_read(cmd_arg(c, 1), cmd_arg_len(c, 1), version)) {
         cmd_error(c, "ERR Protocol version is not an integer or out of range");
         return false;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/decimal.h"
 #include "types/type_string.h"
 
 static bool
@@ -44,7 +45,7 @@ end_of(const struct command_key_spec *spec, int argc, const struct resp_arg *arg
     }
     int64_t n;
     int at = *first + spec->keynum_at;
-    if (spec->find != KEY_FIND_KEYNUM || at >= argc || !type_string_parse_int(argv[at].data, argv[at].len, &n))
+    if (spec->find != KEY_FIND_KEYNUM || at >= argc || !decimal_read(argv[at].data, argv[at].len, &n))
         return 0;
     if (n < 1 || n > argc)
         return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/decimal.h"
 #include "command/param_check.h"
 
 const char *const param_group_names[PARAM_GROUPS] = {"server", "limits", "storage", "ttl", "persistence", "replication", "observability", "tls",
@@ -110,7 +111,7 @@ read_percent(const struct param *p, const struct param_arg *a, struct param_valu
     int64_t n;
     if (a->len < 2 || a->data[a->len - 1] != '%')
         return read_memory(p, a, v, error);
-    if (!param_read_int(a->data, a->len - 1, &n) || n < 0)
+    if (!decimal_read(a->data, a->len - 1, &n) || n < 0)
         return fail(error, "argument must be a memory or percent value");
     if (n > 100)
         return fail(error, "percentage argument must be less or equal to 100");
@@ -195,7 +196,7 @@ read_bool(const struct param_arg *a, struct param_value *v, char *error)
 static bool
 read_int(const struct param *p, const struct param_arg *a, struct param_value *v, char *error)
 {
-    if (!param_read_int(a->data, a->len, &v->number))
+    if (!decimal_read(a->data, a->len, &v->number))
         return fail(error, "argument couldn't be parsed into an integer");
     return in_range(p, v->number, error);
 }

@@ -13,31 +13,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/decimal.h"
+
 #define WORD_MAX 128 /* of a number as text */
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
-
-bool
-param_read_int(const char *text, size_t len, int64_t *n)
-{
-    size_t i = 0;
-    bool negative = len > 1 && text[0] == '-';
-    uint64_t v = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
-    i += negative;
-    if (len == 1 && text[0] == '0') {
-        *n = 0;
-        return true;
-    }
-    if (i >= len || text[i] < '1' || text[i] > '9')
-        return false;
-    for (; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9' || v > (limit - (uint64_t)(text[i] - '0')) / 10)
-            return false;
-        v = v * 10 + (uint64_t)(text[i] - '0');
-    }
-    *n = negative ? (int64_t)(0 - v) : (int64_t)v;
-    return true;
-}
 
 bool
 param_read_memory(const char *text, size_t len, uint64_t *bytes)
@@ -133,7 +113,7 @@ param_check_oom_values(int argc, const struct param_arg *argv, struct param_valu
     const char *error = argc != 3 ? "wrong number of arguments" : NULL;
     for (int i = 0; i < argc && !error; i++) {
         int64_t n;
-        if (!param_read_int(argv[i].data, argv[i].len, &n) || n < -2000 || n > 2000)
+        if (!decimal_read(argv[i].data, argv[i].len, &n) || n < -2000 || n > 2000)
             return "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
         error = put_int(v, n);
     }
@@ -151,7 +131,7 @@ param_check_save(int argc, const struct param_arg *argv, struct param_value *v)
         return wrong;
     for (int i = 0; i < argc && !error; i++) {
         int64_t n;
-        if (!param_read_int(argv[i].data, argv[i].len, &n) || n < (i % 2 ? 0 : 1) || n > INT32_MAX)
+        if (!decimal_read(argv[i].data, argv[i].len, &n) || n < (i % 2 ? 0 : 1) || n > INT32_MAX)
             return wrong;
         error = put_int(v, n);
     }
@@ -177,7 +157,7 @@ param_check_replicaof(int argc, const struct param_arg *argv, struct param_value
         return "wrong number of arguments";
     if (arg_is(&argv[0], "no") && arg_is(&argv[1], "one"))
         return NULL;
-    if (!param_read_int(argv[1].data, argv[1].len, &port) || port < 0 || port > 65535)
+    if (!decimal_read(argv[1].data, argv[1].len, &port) || port < 0 || port > 65535)
         return "Invalid master port";
     const char *error = put(v, argv[0].data, argv[0].len);
     return error ? error : put_int(v, port);
@@ -284,7 +264,7 @@ param_check_output_limit(int argc, const struct param_arg *argv, struct param_va
         if (class < 0)
             return "Invalid client class specified in buffer limit configuration.";
         if (!param_read_memory(argv[i + 1].data, argv[i + 1].len, &hard) || !param_read_memory(argv[i + 2].data, argv[i + 2].len, &soft) ||
-            !param_read_int(argv[i + 3].data, argv[i + 3].len, &seconds) || seconds < 0)
+            !decimal_read(argv[i + 3].data, argv[i + 3].len, &seconds) || seconds < 0)
             return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
         v->output[class][0] = hard > INT64_MAX ? INT64_MAX : (int64_t)hard;
         v->output[class][1] = soft > INT64_MAX ? INT64_MAX : (int64_t)soft;

@@ -17,8 +17,6 @@ param_check_fn param_check_bind, param_check_title, param_check_oom_values, para
 const char *param_check_output_limit(int argc, const struct param_arg *argv, struct param_value *v);
 extern const char *const param_output_classes[PARAM_OUTPUT_CLASSES]; /* as CONFIG GET shows them */
 
-/* A strict decimal number, as Redis's string2ll: no blanks, no '+', no leading zero. */
-bool param_read_int(const char *text, size_t len, int64_t *n);
 /* Bytes with a unit. Beyond 64 bits it is the largest number. */
 bool param_read_memory(const char *text, size_t len, uint64_t *bytes);
 

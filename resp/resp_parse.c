@@ -2,7 +2,7 @@
  *
  * The common request is a multibulk whose bytes have all arrived: each length line is then a few digits
  * that fast_length reads without searching, and an argument costs one comparison. Whatever fast_length
- * does not take (half a line, a sign, a mistake) goes through find_end and parse_length, which are exact.
+ * does not take (half a line, a sign, a mistake) goes through find_end and decimal_read, which are exact.
  * What is known about an unfinished request is kept: arguments as offsets, since the buffer may move; the
  * length of the bulk that is arriving; how far an unfinished line was searched. So no byte is looked at
  * twice, however small the pieces are.
@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/xassert.h"
 
 #define ARGS_FIRST 64u         /* 1 KiB: a batch of 16 requests of four arguments */
@@ -117,32 +118,6 @@ args_reserve(struct resp_parser *p, uint32_t n)
     return args_resize(p, (uint32_t)cap) ? STEP_ON : RESP_PARSE_NOMEM;
 }
 
-/* The number as Redis's string2ll takes it: no blanks, no '+', no leading zeros, no "-0". */
-static bool
-parse_length(const char *s, size_t n, int64_t *value)
-{
-    bool negative = n > 0 && s[0] == '-';
-    s += negative;
-    n -= negative;
-    if (n == 1 && s[0] == '0' && !negative) {
-        *value = 0;
-        return true;
-    }
-    if (n == 0 || n > 19 || s[0] == '0')
-        return false;
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned digit = (unsigned)(unsigned char)s[i] - '0';
-        if (digit > 9)
-            return false;
-        v = v * 10 + digit;
-    }
-    if (v > (uint64_t)INT64_MAX + negative)
-        return false;
-    *value = negative ? (int64_t)(0 - v) : (int64_t)v;
-    return true;
-}
-
 /* Reads digits, CR and one more byte, all of them before end. Returns what follows, or NULL: not that simple. */
 static inline const char *
 fast_length(const char *s, const char *end, int64_t *value)
@@ -221,7 +196,7 @@ step_count(struct resp_parser *p, const struct buf *b, const struct resp_limits 
         int how = read_line(p, b, RESP_ERROR_COUNT_LINE_TOO_BIG, &n);
         if (how != STEP_ON)
             return how;
-        if (!parse_length(line + 1, n - 1, &count))
+        if (!decimal_read(line + 1, n - 1, &count))
             return fail(p, RESP_ERROR_COUNT);
         taken = n + 2;
     }
@@ -253,7 +228,7 @@ step_bulk_length(struct resp_parser *p, const struct buf *b, const struct resp_l
         p->got = *line;
         if (*line != '$')
             return fail(p, RESP_ERROR_NO_DOLLAR);
-        if (!parse_length(line + 1, n - 1, &len) || len < 0)
+        if (!decimal_read(line + 1, n - 1, &len) || len < 0)
             return fail(p, RESP_ERROR_BULK);
         taken = n + 2;
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/crc.h"
+#include "base/decimal.h"
 
 enum { FORM_STRING = 0, FORM_HASH = 4, FORM_ZIPMAP = 9, FORM_ZIPLIST = 13, FORM_LISTPACK = 16 };
 enum { ENC_INT8 = 0, ENC_INT16 = 1, ENC_INT32 = 2, ENC_LZF = 3 };
@@ -61,7 +62,7 @@ static bool
 put_int(struct buf *out, const char *bytes, size_t n)
 {
     int64_t v;
-    if (n > INT_CHARS || !type_string_parse_int(bytes, n, &v) || v < INT32_MIN || v > INT32_MAX)
+    if (n > INT_CHARS || !decimal_read(bytes, n, &v) || v < INT32_MIN || v > INT32_MAX)
         return false;
     unsigned enc = v >= INT8_MIN && v <= INT8_MAX ? ENC_INT8 : v >= INT16_MIN && v <= INT16_MAX ? ENC_INT16 : ENC_INT32;
     put_byte(out, LEN_ENCODED | enc);

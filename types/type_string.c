@@ -8,33 +8,12 @@
  */
 #include "types/type_string.h"
 
+#include "base/decimal.h"
 #include "types/type_entry.h"
 
 _Static_assert(TYPE_STRING_EMBSTR_MAX <= UINT8_MAX, "embstr is always inline");
 
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
-
-bool
-type_string_parse_int(const char *bytes, size_t n, int64_t *number)
-{
-    bool negative = n > 0 && bytes[0] == '-';
-    size_t i = negative;
-    uint64_t v = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
-    if (n == 1 && bytes[0] == '0') {
-        *number = 0;
-        return true;
-    }
-    if (n > TYPE_STRING_INT_CHARS || i >= n || bytes[i] < '1' || bytes[i] > '9')
-        return false;
-    for (; i < n; i++) {
-        unsigned digit = (unsigned)bytes[i] - '0';
-        if (digit > 9 || v > (limit - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    *number = negative ? (int64_t)(0 - v) : (int64_t)v;
-    return true;
-}
 
 size_t
 type_string_render_int(int64_t number, char digits[TYPE_STRING_DIGITS])
@@ -150,7 +129,7 @@ type_string_view_int(const struct string_view *v, int64_t *number)
     if (v->len == 0 || v->len > TYPE_STRING_INT_CHARS)
         return false;
     const char *p = type_string_piece(v, 0, &n);
-    return n == v->len && type_string_parse_int(p, n, number);
+    return n == v->len && decimal_read(p, n, number);
 }
 
 /* ---- plans ------------------------------------------------------------------------------------------------------------ */
@@ -187,7 +166,7 @@ void
 type_string_plan_set(struct string_plan *p, const char *bytes, size_t n, size_t klen)
 {
     int64_t number;
-    if (type_string_parse_int(bytes, n, &number)) {
+    if (decimal_read(bytes, n, &number)) {
         type_string_plan_int(p, number);
         return;
     }

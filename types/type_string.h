@@ -70,8 +70,6 @@ const char *type_string_piece(const struct string_view *v, size_t at, size_t *n)
 void type_string_copy(const struct string_view *v, size_t at, char *out, size_t n);
 /* True if the string is an integer exactly as Redis writes one; *number gets it. */
 bool type_string_view_int(const struct string_view *v, int64_t *number);
-/* The same for bytes: optional '-', no leading zeros, no blanks, within int64. */
-bool type_string_parse_int(const char *bytes, size_t n, int64_t *number);
 /* Decimal digits of a number; returns their count (no NUL). */
 size_t type_string_render_int(int64_t number, char digits[TYPE_STRING_DIGITS]);
 

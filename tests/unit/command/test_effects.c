@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "command/control.h"
 #include "command/exec.h"
 #include "shm/shm_ring.h"
@@ -89,7 +90,7 @@ show(const char *bytes, size_t n, char *log)
     bool plain = n < 100;
     for (size_t i = 0; i < n; i++)
         plain &= bytes[i] > ' ' && bytes[i] <= '~';
-    if (type_string_parse_int(bytes, n, &v) && v > clock_wall_ms() && v < clock_wall_ms() + 1000000000)
+    if (decimal_read(bytes, n, &v) && v > clock_wall_ms() && v < clock_wall_ms() + 1000000000)
         snprintf(log + at, LOG_MAX - at, "T");
     else
         snprintf(log + at, LOG_MAX - at, "%.*s", plain ? (int)n : 1, plain ? bytes : "#");

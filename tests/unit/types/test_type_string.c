@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "base/decimal.h"
 #include "base/rand.h"
 #include "tests/unit/shm/fixture.h"
 #include "types/type_value.h"
@@ -140,7 +141,7 @@ Test(string, numbers_are_exact)
         int64_t v = 0;
         char digits[TYPE_STRING_DIGITS];
         size_t n = strlen(cases[i].text);
-        cr_assert_eq(type_string_parse_int(cases[i].text, n, &v), cases[i].is_int, "%s", cases[i].text);
+        cr_assert_eq(decimal_read(cases[i].text, n, &v), cases[i].is_int, "%s", cases[i].text);
         if (cases[i].is_int) {
             cr_assert_eq(v, cases[i].number);
             cr_assert(type_string_render_int(v, digits) == n && memcmp(digits, cases[i].text, n) == 0);

@@ -1,0 +1,30 @@
+/* decimal.c - integers as decimal text (see decimal.h).
+ *
+ * Only one text stands for each number, so whoever reads one and writes it again has the same bytes; that is what lets a
+ * string be kept as an integer.
+ */
+#include "base/decimal.h"
+
+#define CHARS_MAX 20u /* of -9223372036854775808 */
+
+bool
+decimal_read(const char *bytes, size_t n, int64_t *number)
+{
+    bool negative = n > 0 && bytes[0] == '-';
+    size_t i = negative;
+    uint64_t v = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
+    if (n == 1 && bytes[0] == '0') {
+        *number = 0;
+        return true;
+    }
+    if (n > CHARS_MAX || i >= n || bytes[i] < '1' || bytes[i] > '9')
+        return false;
+    for (; i < n; i++) {
+        unsigned digit = (unsigned)bytes[i] - '0';
+        if (digit > 9 || v > (limit - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    *number = negative ? (int64_t)(0 - v) : (int64_t)v;
+    return true;
+}

@@ -1,0 +1,16 @@
+/* decimal.h - integers as decimal text, in the one form that the protocol, values and parameters share.
+ *
+ * Process: any. Locks: none. Format: as Redis's string2ll takes it (util.c of Redis 7.0).
+ */
+#ifndef KVSTASH_BASE_DECIMAL_H
+#define KVSTASH_BASE_DECIMAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* True if the bytes are such a number: optional '-', no '+', no leading zeros, no "-0", no blanks, within 64 bits. Else *number
+ * is left alone. */
+bool decimal_read(const char *bytes, size_t n, int64_t *number);
+
+#endif
