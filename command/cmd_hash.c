@@ -9,6 +9,7 @@
 #include "base/glob.h"
 #include "command/cmd_hash.h"
 #include "command/cmd_rows.h"
+#include "command/cmd_scan.h"
 #include "command/control.h"
 #include "command/keyspace.h"
 #include "types/type_hash.h"
@@ -332,29 +333,6 @@ hscan_pair(void *arg, const struct string_view *field, const struct string_view 
     return true;
 }
 
-static bool
-hscan_options(struct hscan *s, int64_t *count)
-{
-    struct cmd *c = s->c;
-    for (int i = 3; i < c->argc; i += 2) {
-        bool has_value = i + 1 < c->argc;
-        if (has_value && cmd_arg_is(c, i, "count")) {
-            if (!cmd_arg_int(c, i + 1, count))
-                return false;
-            has_value = *count >= 1;
-        } else if (has_value && cmd_arg_is(c, i, "match")) {
-            s->match = &c->argv[i + 1];
-        } else {
-            has_value = false;
-        }
-        if (!has_value) {
-            cmd_error_syntax(c);
-            return false;
-        }
-    }
-    return true;
-}
-
 void
 cmd_hscan(struct cmd *c)
 {
@@ -362,17 +340,18 @@ cmd_hscan(struct cmd *c)
     struct hscan s = {.c = c};
     struct buf *buf = c->out->buf, pairs;
     uint64_t cursor;
-    int64_t count = HSCAN_COUNT;
+    struct cmd_scan_options options = {.count = HSCAN_COUNT};
     char digits[TYPE_STRING_DIGITS];
     if (!cmd_arg_cursor(c, 2, &cursor) || !open_hash(c, &k, false))
         return;
-    if (k.hash.entry && !hscan_options(&s, &count))
+    if (k.hash.entry && !cmd_scan_options(c, 3, false, &options))
         return;
+    s.match = options.match;
     buf_init(&pairs); /* the pairs aside: the cursor comes before them */
     c->out->buf = &pairs;
     do
         cursor = type_hash_scan(&k.hash, cursor, hscan_pair, &s);
-    while (cursor != 0 && s.seen < (uint64_t)count);
+    while (cursor != 0 && s.seen < (uint64_t)options.count);
     c->out->buf = buf;
     resp_out_array(c->out, 2);
     resp_out_bulk(c->out, digits, type_string_render_int((int64_t)cursor, digits));

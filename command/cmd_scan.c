@@ -10,6 +10,7 @@
 
 #include "base/glob.h"
 #include "command/cmd_rows.h"
+#include "command/cmd_scan.h"
 #include "command/keyspace.h"
 #include "types/type_value.h"
 
@@ -100,20 +101,19 @@ scan_from(struct scan *s, uint64_t position, uint64_t want)
     return position;
 }
 
-static bool
-scan_options(struct scan *s, int64_t *count)
+bool
+cmd_scan_options(struct cmd *c, int first, bool has_type, struct cmd_scan_options *o)
 {
-    struct cmd *c = s->c;
-    for (int i = 2; i < c->argc; i += 2) {
+    for (int i = first; i < c->argc; i += 2) {
         bool has_value = i + 1 < c->argc;
         if (has_value && cmd_arg_is(c, i, "count")) {
-            if (!cmd_arg_int(c, i + 1, count))
+            if (!cmd_arg_int(c, i + 1, &o->count))
                 return false;
-            has_value = *count >= 1;
+            has_value = o->count >= 1;
         } else if (has_value && cmd_arg_is(c, i, "match")) {
-            s->match = &c->argv[i + 1];
-        } else if (has_value && cmd_arg_is(c, i, "type")) {
-            s->type = i + 1;
+            o->match = &c->argv[i + 1];
+        } else if (has_value && has_type && cmd_arg_is(c, i, "type")) {
+            o->type = i + 1;
         } else {
             has_value = false;
         }
@@ -131,11 +131,13 @@ cmd_scan(struct cmd *c)
     struct scan s;
     char cursor[TYPE_STRING_DIGITS];
     uint64_t from;
-    int64_t count = SCAN_COUNT;
-    scan_init(&s, c);
-    if (!cmd_arg_cursor(c, 1, &from) || !scan_options(&s, &count))
+    struct cmd_scan_options options = {.count = SCAN_COUNT};
+    if (!cmd_arg_cursor(c, 1, &from) || !cmd_scan_options(c, 2, true, &options))
         return;
-    uint64_t next = scan_from(&s, from << CURSOR_SHIFT, (uint64_t)count) >> CURSOR_SHIFT;
+    scan_init(&s, c);
+    s.match = options.match;
+    s.type = options.type;
+    uint64_t next = scan_from(&s, from << CURSOR_SHIFT, (uint64_t)options.count) >> CURSOR_SHIFT;
     resp_out_array(c->out, 2);
     resp_out_bulk(c->out, cursor, type_string_render_int((int64_t)next, cursor));
     scan_reply(&s);
