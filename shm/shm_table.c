@@ -14,11 +14,13 @@
 
 #include "base/crc.h"
 #include "shm/shm_blob.h"
+#include "shm/shm_class.h"
 
 /* An insert looks for room in this many buckets from home on, as long as the segment is at most FULL_PERCENT full. With a
  * window of 4 segments were split at 65 %: 20 bytes of index a key instead of 17. */
 #define WINDOW 16u
 #define FULL_PERCENT 85u
+#define AHEAD_BYTES 256u /* of an entry that are brought into the cache ahead */
 
 static const uint8_t ladder[] = {1, 3, 7, 15, 23, 31, 47, 63};
 #define LADDER (sizeof ladder / sizeof ladder[0])
@@ -592,6 +594,20 @@ shm_table_ahead(const struct shm_tree *t, uint64_t position, struct shm_ahead *a
     ahead_follow(t->region, a, *(volatile uint64_t *)&t->sh->root, t->skip_bits);
 }
 
+/* All lines of a block, as far as they are few: a block of 88 bytes lies on two or on three. */
+static void
+prefetch_block(const struct shm_region *r, shm_off off)
+{
+    if (off < r->header->off_extents || off >= r->bytes)
+        return;
+    unsigned class = shm_span_word_class(atomic_load_explicit(&r->span_words[shm_span_of(r, off)], memory_order_relaxed));
+    shm_off end = off + (class < SHM_CLASS_TABLE ? shm_class_size(class) : 0);
+    if (end > off + AHEAD_BYTES)
+        end = off + AHEAD_BYTES;
+    for (shm_off line = off & ~(shm_off)63; line < end; line += 64)
+        __builtin_prefetch(r->base + line);
+}
+
 bool
 shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
 {
@@ -602,11 +618,8 @@ shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
         return a->next != NULL;
     }
     const struct shm_bucket_sh *b = a->next;
-    for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1) {
-        const char *e = r->base + (atomic_load_explicit(&b->slot[__builtin_ctz(match)], memory_order_relaxed) << 16 >> 16);
-        __builtin_prefetch(e);
-        __builtin_prefetch(e + 64);
-    }
+    for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1)
+        prefetch_block(r, atomic_load_explicit(&b->slot[__builtin_ctz(match)], memory_order_relaxed) << 16 >> 16);
     a->next = NULL;
     return false;
 }
