@@ -161,6 +161,7 @@ alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
 {
     struct shm_shard_sh *s = &tx->region->shards[shard];
     xassert(tx->active && shm_tx_holds(tx, shard));
+    shm_region_progress(tx->region);
     if (!find_room(tx, shard, class))
         return 0;
     uint32_t number = s->room[class];

@@ -121,6 +121,7 @@ static void
 check_segment(struct walk *w, struct shm_segment_sh *s, bool reclaiming)
 {
     unsigned count = 0;
+    shm_region_progress(w->r);
     if (s->buckets < 1 || s->buckets > SHM_SEGMENT_BUCKETS_MAX || s->depth > 64) {
         fault(w, "shard %u: segment with %u buckets", w->shard, s->buckets);
         return;

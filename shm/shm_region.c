@@ -355,6 +355,7 @@ shm_region_close(struct shm_region *r, bool unlink_file)
     if (r->fd >= 0)
         close(r->fd);
     r->base = NULL;
+    r->progress = NULL;
     r->fd = -1;
 }
 

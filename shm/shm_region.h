@@ -40,6 +40,7 @@ struct shm_region {
     struct shm_span_meta_sh *span_metas;
     uint32_t nshards, shard_bits, databases, nslots;
     uint64_t hash_seed;
+    _Atomic uint64_t *progress;  /* of this process's slot: see shm_region_progress; NULL before it has one */
     bool cluster;                /* key slots from CRC16 and hash tags; keys longer than SHM_KEY_INLINE_MAX: not yet */
 };
 
@@ -103,6 +104,14 @@ static inline unsigned
 shm_region_shard(const struct shm_region *r, uint64_t position)
 {
     return r->shard_bits ? (unsigned)(position >> (64 - r->shard_bits)) : 0;
+}
+/* Tells who watches for stuck processes that this one goes on. Called by everything that may take long under a lock, at
+ * each bounded piece of it: a process that holds up others and does not move for worker-timeout is killed. */
+static inline void
+shm_region_progress(const struct shm_region *r)
+{
+    if (r->progress) /* its only writer is this thread */
+        atomic_store_explicit(r->progress, atomic_load_explicit(r->progress, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 /* The offset of a span, and the span of an offset behind off_extents. */
 static inline shm_off

@@ -493,6 +493,7 @@ bool
 shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void *arg)
 {
     uint64_t from = *cursor;
+    shm_region_progress(t->region);
     struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
@@ -521,6 +522,7 @@ bool
 shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, void *arg)
 {
     uint64_t from = *cursor;
+    shm_region_progress(t->region);
     struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
@@ -534,6 +536,7 @@ shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, v
 bool
 shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p)
 {
+    shm_region_progress(t->region);
     uint64_t first = (uint64_t)t->shard << 1 << (63 - t->skip_bits);
     uint64_t position = t->skip_bits ? first | random[0] >> t->skip_bits : random[0];
     if (t->sh->count == 0 || is_off(t))

@@ -43,6 +43,7 @@ shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot)
     tx->generation = atomic_load(&r->slots[slot].generation);
     tx->held_high = SHM_HELD_WORDS;
     tx->patience_us = SHM_LOCK_PATIENT;
+    r->progress = &r->slots[slot].progress;
     tx->rover = slot * 7; /* neighbours start their searches apart */
     tx->used_delta = calloc(r->nshards, sizeof *tx->used_delta);
     if (!tx->used_delta)
@@ -301,6 +302,7 @@ note_piece(struct shm_tx *tx, char *p, size_t n)
         return true;
     if (tx->undo_end + padded + 8 > tx->undo_room && !undo_next_piece(tx))
         return false;
+    shm_region_progress(tx->region);
     char *to = shm_recover_undo_at(tx->region, tx->journal, tx->undo_end);
     SHM_POINT();
     memcpy(to, p, n);

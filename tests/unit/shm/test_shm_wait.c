@@ -102,3 +102,35 @@ Test(wait, holder_dies)
 {
     wait_for(true, "before");
 }
+
+static void
+look(void *arg, struct shm_segment_sh *s)
+{
+    (void)arg;
+    (void)s;
+}
+
+/* What walks or changes much shows that it goes on, or the watchdog would take it for stuck. */
+Test(wait, long_work_shows_progress)
+{
+    struct fixture f;
+    uint16_t shard = 0;
+    uint64_t cursor = 0, before;
+    fixture_open(&f, 8);
+    _Atomic uint64_t *progress = &f.region.slots[0].progress;
+    before = atomic_load(progress);
+    cr_assert(shm_tx_begin(&f.tx));
+    shard = fixture_shard(&f.region, "k");
+    shm_tx_enter(&f.tx, &shard, 1);
+    cr_assert(fixture_put(&f.tx, "k", "value", 5) && shm_tx_commit(&f.tx));
+    cr_assert_gt(atomic_load(progress), before);
+    before = atomic_load(progress);
+    struct shm_tree t = shm_tree_of_db(&f.region, shard, 0);
+    cursor = (uint64_t)shard << (64 - f.region.shard_bits);
+    shm_table_walk(&t, &cursor, look, NULL);
+    cr_assert_gt(atomic_load(progress), before);
+    before = atomic_load(progress);
+    fixture_check(&f);
+    cr_assert_gt(atomic_load(progress), before);
+    fixture_close(&f);
+}
