@@ -120,6 +120,18 @@ cli_talk_connect(struct cli_talk *t)
     return link_open(&t->link, &address) || give_up(t);
 }
 
+/* What SELECT's argument names, as a number; it is not terminated. */
+static long long
+database_of(const struct resp_arg *arg)
+{
+    char text[24];
+    if (arg->len >= sizeof text)
+        return 0;
+    memcpy(text, arg->data, arg->len);
+    text[arg->len] = '\0';
+    return strtoll(text, NULL, 10);
+}
+
 bool
 cli_talk_queue(struct cli_talk *t, int argc, const struct resp_arg *argv)
 {
@@ -136,7 +148,7 @@ cli_talk_queue(struct cli_talk *t, int argc, const struct resp_arg *argv)
     }
     struct cli_asked *a = &t->asked[t->asks++];
     a->manner = manner_of(argc, argv);
-    a->database = argc == 2 ? strtoll(argv[1].data, NULL, 10) : 0;
+    a->database = argc == 2 ? database_of(&argv[1]) : 0;
     link_request(&t->out, argc, argv);
     return true;
 }

@@ -156,13 +156,13 @@ run_case(const struct crash_case *c, uint64_t step, bool second)
     fixture_close(&f);
 }
 
-Test(crash, at_every_store, .timeout = 300)
+Test(crash, at_every_store, .timeout = 900)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(&cases[i], 1, false);
 }
 
-Test(crash, in_recovery_too, .timeout = 300)
+Test(crash, in_recovery_too, .timeout = 900)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(&cases[i], 3, true);
