@@ -1,4 +1,5 @@
-/* shm_tx.c - begin, enter, note, commit, abort (see shm_tx.h for the contract; shm_alloc.c has the blocks).
+/* shm_tx.c - begin, enter, note, commit, abort (see shm_tx.h for the contract; shm_alloc.c has the blocks,
+ * shm_tx_record.c the record for the log).
  *
  * The order of stores is the protocol, and each fence below keeps the compiler to it: a process that is killed has done
  * all stores of its past and none of its future, so program order is what recovery sees.
@@ -23,6 +24,7 @@
 #include "shm/shm_recover.h"
 #include "shm/shm_ring.h"
 #include "shm/shm_span.h"
+#include "shm/shm_tx_record.h"
 
 #define NOTE_MAX 4096u     /* bytes per undo record */
 #define CHAIN_KEPT 1u      /* chained spans kept for the next transaction */
@@ -495,49 +497,6 @@ redo_prepare(struct shm_tx *tx)
     return true;
 }
 
-/* Copies a long record into claimed spans; chains them from *first. */
-static bool
-spill(struct shm_tx *tx, uint64_t *first)
-{
-    struct shm_region *r = tx->region;
-    const size_t room = SHM_SPAN_BYTES - SHM_SPILL_HEADER;
-    uint64_t next = 0;
-    size_t pieces = (tx->record_len + room - 1) / room;
-    for (size_t i = pieces; i-- > 0;) {
-        size_t at = i * room, n = tx->record_len - at < room ? tx->record_len - at : room;
-        uint64_t word, bytes = n, span = shm_span_claim(r, tx->slot, SHM_CLASS_WHOLE, &tx->rover, &word);
-        if (span == UINT64_MAX) {
-            tx->want = shm_alloc_want(r);
-            return false;
-        }
-        if (!shm_alloc_claimed(tx, span, word, SHM_SPILL_OWNER, SHM_CLASS_WHOLE))
-            return false;
-        char *to = shm_at(r, shm_span_off(r, span));
-        memcpy(to, &next, 8);
-        memcpy(to + 8, &bytes, 8);
-        memcpy(to + SHM_SPILL_HEADER, tx->record + at, n);
-        next = shm_span_off(r, span);
-    }
-    *first = next;
-    return true;
-}
-
-static void
-write_record(struct shm_tx *tx, struct shm_record_sh *rec, uint64_t ticket, uint64_t spilled)
-{
-    rec->ticket = ticket;
-    rec->transaction = tx->journal->transactions;
-    rec->length = (uint32_t)tx->record_len;
-    rec->crc = 0;
-    rec->database = tx->record_database;
-    rec->flags = 0;
-    rec->effects = tx->record_effects;
-    rec->spill = spilled;
-    rec->trace = 0;
-    if (!spilled)
-        memcpy(rec->payload, tx->record, tx->record_len);
-}
-
 /* Draws the ticket and publishes the record: one store of the ring's head. */
 static void
 publish(struct shm_tx *tx, uint64_t spilled)
@@ -556,7 +515,7 @@ publish(struct shm_tx *tx, uint64_t spilled)
     SHM_POINT();
     atomic_store(&j->ticket, ticket);
     SHM_POINT();
-    write_record(tx, &ring->record[head % SHM_RING_SLOTS], ticket, spilled);
+    shm_tx_record_write(tx, &ring->record[head % SHM_RING_SLOTS], ticket, spilled);
     SHM_POINT();
     atomic_store_explicit(&ring->head, head + 1, memory_order_release); /* the commit point */
     ORDER();
@@ -587,7 +546,7 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
     }
     if (!shm_alloc_settle(tx))
         return false;
-    if (log && tx->record_len > SHM_RECORD_INLINE && !spill(tx, spilled))
+    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_tx_record_spill(tx, spilled))
         return false;
     return redo_prepare(tx);
 }
@@ -612,56 +571,4 @@ shm_tx_commit(struct shm_tx *tx)
     retire(tx);
     tx->commits++;
     return true;
-}
-
-/* ---- effects --------------------------------------------------------------------------------------------------- */
-
-bool
-shm_tx_logging(const struct shm_tx *tx)
-{
-    return tx->logging;
-}
-
-static char *
-record_reserve(struct shm_tx *tx, size_t n)
-{
-    if (tx->record_len + n > tx->record_cap) {
-        size_t cap = tx->record_cap ? tx->record_cap * 2 : 512;
-        while (cap < tx->record_len + n)
-            cap *= 2;
-        char *more = realloc(tx->record, cap);
-        if (!more) {
-            tx->log_failed = true;
-            return NULL;
-        }
-        tx->record = more;
-        tx->record_cap = cap;
-    }
-    char *at = tx->record + tx->record_len;
-    tx->record_len += n;
-    return at;
-}
-
-void
-shm_tx_effect(struct shm_tx *tx, unsigned db, int argc, const struct shm_effect_arg *argv)
-{
-    if (!shm_tx_logging(tx))
-        return;
-    size_t bytes = 8;
-    for (int i = 0; i < argc; i++)
-        bytes += 4 + argv[i].len;
-    char *p = record_reserve(tx, bytes);
-    if (!p)
-        return;
-    uint32_t head[2] = {db, (uint32_t)argc};
-    memcpy(p, head, sizeof head);
-    p += sizeof head;
-    for (int i = 0; i < argc; i++) {
-        uint32_t len = (uint32_t)argv[i].len;
-        memcpy(p, &len, sizeof len);
-        memcpy(p + 4, argv[i].data, len);
-        p += 4 + len;
-    }
-    if (tx->record_effects++ == 0)
-        tx->record_database = (uint16_t)db;
 }
