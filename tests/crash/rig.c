@@ -21,6 +21,7 @@
 #include "shm/shm_epoch.h"
 #include "shm/shm_recover.h"
 #include "shm/shm_ring.h"
+#include "shm/shm_span.h"
 #include "types/type_value.h"
 
 #define REGION_BYTES (256u << 20)
@@ -474,6 +475,8 @@ void
 rig_clear(struct rig *k)
 {
     rig_do(k, "FLUSHALL; !reclaim-all; !db 0", NULL);
+    uint64_t cursor = 0; /* what the housekeeper does: the index's spans leave quarantine */
+    shm_span_audit(&k->region, &cursor, k->region.header->spans, shm_epoch_advance(&k->region));
     atomic_store(&page->clock_ms, CLOCK_START_MS);
     if (k->expected)
         rig_drain_log(k);
