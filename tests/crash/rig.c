@@ -237,6 +237,16 @@ reclaim_once(struct rig *k)
     return more;
 }
 
+/* All that is to be freed, and the index's spans that wait till no reader can be in them: as the housekeeper does. */
+static void
+reclaim_all(struct rig *k)
+{
+    uint64_t cursor = 0;
+    while (reclaim_once(k))
+        ;
+    shm_span_audit(&k->region, &cursor, k->region.header->spans, shm_epoch_advance(&k->region));
+}
+
 static void
 enter_and_leave(struct rig *k)
 {
@@ -277,8 +287,7 @@ run_step(struct rig *k, const struct rig_line *l)
     else if (strcmp(text, "!reclaim") == 0)
         reclaim_once(k);
     else if (strcmp(text, "!reclaim-all") == 0)
-        while (reclaim_once(k))
-            ;
+        reclaim_all(k);
     else if (strcmp(text, "!enter-all") == 0)
         enter_and_leave(k);
     else if (strncmp(text, "!commit ", 8) == 0)
