@@ -20,6 +20,11 @@ def wait_for(what, condition):
         time.sleep(0.02)
 
 
+def wait_gone(asking, ids):
+    """Until the server has closed these clients. Nobody reads meanwhile: what waits for a client must stay what it is."""
+    wait_for("clients %s closed" % ids, lambda: asking.command("CLIENT", "LIST", "ID", *ids) == b"")
+
+
 def is_closed(c):
     """Reads what there is; True once the server has closed."""
     c.sock.settimeout(WAIT_S)
@@ -70,6 +75,7 @@ def slow_readers(server):
     first, second = server.connect_all()
     first.command("SET", "big", "x" * (1 << 20))
     slow = [server.connect() for _ in range(4)]
+    ids = [c.command("CLIENT", "ID") for c in slow]
     for c in slow:
         c.send_raw(harness.encode("GET", "big") * 64)
     longest = 0
@@ -80,12 +86,14 @@ def slow_readers(server):
     assert longest < 1, "a slow reader held others up for %.2f s" % longest
     assert len(slow[0].read()) == 1 << 20
     first.command("CONFIG", "SET", "client-output-buffer-limit", "normal 8mb 0 0")
+    wait_gone(first, ids)
     assert all(is_closed(c) for c in slow)
     first.command("CONFIG", "SET", "client-output-buffer-limit", "normal 0 8mb 1")
     soft = server.connect()
-    soft.send_raw(harness.encode("GET", "big") * 32)
+    ids = [soft.command("CLIENT", "ID")]
     begin = time.monotonic()
-    wait_for("the soft limit closes", lambda: server.info()["connected_clients"] == "3")
+    soft.send_raw(harness.encode("GET", "big") * 32)
+    wait_gone(first, ids)
     assert time.monotonic() - begin > 0.9, "closed before its time"
     soft.close()
     first.command("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
@@ -114,10 +122,12 @@ def largest_is_closed(server):
         c.command("SET", "big", "x" * (1 << 20))
     spared.send_raw(harness.encode("GET", "big") * 16)
     large = server.connect()
+    ids = [large.command("CLIENT", "ID")]
     large.send_raw(harness.encode("GET", "big") * 40)
     time.sleep(0.3)  # until the sizes are known; what follows waits for what it wants
     before = int(server.info()["evicted_clients"])
     first.command("CONFIG", "SET", "maxmemory-clients", "30mb")
+    wait_gone(first, ids)
     assert is_closed(large)
     assert int(server.info()["evicted_clients"]) > before
     first.command("CONFIG", "SET", "maxmemory-clients", "0")
@@ -128,11 +138,11 @@ def largest_is_closed(server):
 
 def idle_are_closed(server):
     with server.connect() as c:
+        begin = time.monotonic()
         idle = server.connect()
         monitor = server.connect()
         assert monitor.command("MONITOR") == "OK"
         c.command("CONFIG", "SET", "timeout", "1")
-        begin = time.monotonic()
         while not is_closed_now(idle):
             c.command("PING")
             assert time.monotonic() - begin < WAIT_S
@@ -156,6 +166,7 @@ def is_closed_now(c):
 def as_many_as_allowed(server):
     """maxclients is one number for all workers."""
     with server.connect() as c:
+        wait_for("earlier connections are closed", lambda: b"\nconnected_clients:1\r" in c.command("INFO", "clients"))
         c.command("CONFIG", "SET", "maxclients", "12")
         more = [server.connect() for _ in range(11)]
         for m in more:
