@@ -3,7 +3,6 @@
  * The environment's FAIL_MALLOC names a file whose first 8 bytes are two numbers (u32, little-endian): one in how many
  * fails (0: none), and how many failed so far. Built and used by tests/integration/test_memory.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -48,20 +47,31 @@ extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t n);
 
+/* AddressSanitizer's, in a server built with it: what it frees must be its own. */
+extern __attribute__((weak)) void *__interceptor_malloc(size_t n);
+extern __attribute__((weak)) void *__interceptor_calloc(size_t n, size_t size);
+extern __attribute__((weak)) void *__interceptor_realloc(void *p, size_t n);
+
 void *
 malloc(size_t n)
 {
-    return fails() ? NULL : __libc_malloc(n);
+    if (fails())
+        return NULL;
+    return __interceptor_malloc ? __interceptor_malloc(n) : __libc_malloc(n);
 }
 
 void *
 calloc(size_t n, size_t size)
 {
-    return fails() ? NULL : __libc_calloc(n, size);
+    if (fails())
+        return NULL;
+    return __interceptor_calloc ? __interceptor_calloc(n, size) : __libc_calloc(n, size);
 }
 
 void *
 realloc(void *p, size_t n)
 {
-    return fails() ? NULL : __libc_realloc(p, n);
+    if (fails())
+        return NULL;
+    return __interceptor_realloc ? __interceptor_realloc(p, n) : __libc_realloc(p, n);
 }
