@@ -17,12 +17,8 @@ struct session;
 /* What the process around the commands does for them; members may be NULL where a process cannot. */
 struct engine_hooks {
     void *arg;
-    /* A session's connection is to be closed (CLIENT KILL of a client of this process). */
-    void (*close_session)(void *arg, uint64_t id);
     /* Wakes the master to look at what it is asked for in the control page. */
     void (*wake_master)(void *arg);
-    /* Asks the master for an orderly end: SHUTDOWN's flags. */
-    void (*shutdown)(void *arg, unsigned flags);
     /* Wakes the process of another slot to look at what is wanted: bits of enum shm_proc_wanted. */
     void (*wake)(void *arg, unsigned slot, uint32_t wanted);
 };
