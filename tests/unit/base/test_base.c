@@ -12,6 +12,20 @@ Test(crc, check_values)
     cr_assert_eq(crc64(crc64(0, "1234", 4), "56789", 5), 0xe9c6d914c4b8d9caull);
 }
 
+/* By tables, by folding, whole or in pieces: the same at every length and alignment. */
+Test(crc, all_ways_agree)
+{
+    static uint8_t bytes[700];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i * 31 + i * 7 + 1);
+    for (size_t n = 0; n + 8 < sizeof bytes; n++) {
+        const uint8_t *p = bytes + n % 8;
+        uint64_t whole = crc64(n, p, n);
+        cr_assert_eq(whole, crc64_tables(n, p, n), "%zu bytes", n);
+        cr_assert_eq(whole, crc64(crc64(n, p, n / 3), p + n / 3, n - n / 3), "%zu bytes in two pieces", n);
+    }
+}
+
 Test(buf, appends_and_consumes)
 {
     struct buf b;
