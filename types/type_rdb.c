@@ -12,15 +12,12 @@
 #include <stdlib.h>
 
 #include "base/crc.h"
-#include "base/decimal.h"
+#include "format/rdb_out.h"
 
 enum { FORM_STRING = 0, FORM_HASH = 4, FORM_ZIPMAP = 9, FORM_ZIPLIST = 13, FORM_LISTPACK = 16 };
 enum { ENC_INT8 = 0, ENC_INT16 = 1, ENC_INT32 = 2, ENC_LZF = 3 };
 
 #define LEN_ENCODED 0xC0u     /* the two highest bits: not a length but an encoding */
-#define INT_CHARS 11u         /* longer strings are not tried as numbers */
-#define COMPRESS_MIN 21u      /* shorter strings are not compressed */
-#define COMPRESS_GAIN 4u      /* bytes that compression must save */
 #define LZF_EXPANSION_MAX 264u /* bytes that LZF can make of three, and so more than of one */
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
@@ -31,80 +28,12 @@ struct saver {
 };
 
 static void
-put_byte(struct buf *out, unsigned b)
-{
-    uint8_t byte = (uint8_t)b;
-    buf_append(out, &byte, 1);
-}
-
-static void
-put_length(struct buf *out, uint64_t n)
-{
-    uint8_t big[9];
-    if (n < 64) {
-        put_byte(out, (unsigned)n);
-        return;
-    }
-    if (n < 16384) {
-        put_byte(out, 0x40 | (unsigned)(n >> 8));
-        put_byte(out, (unsigned)n & 0xFF);
-        return;
-    }
-    size_t bytes = n <= UINT32_MAX ? 4 : 8;
-    big[0] = bytes == 4 ? 0x80 : 0x81;
-    for (size_t i = 0; i < bytes; i++)
-        big[1 + i] = (uint8_t)(n >> (8 * (bytes - 1 - i)));
-    buf_append(out, big, 1 + bytes);
-}
-
-/* A string that is a small number; false: it is not. */
-static bool
-put_int(struct buf *out, const char *bytes, size_t n)
-{
-    int64_t v;
-    if (n > INT_CHARS || !decimal_read(bytes, n, &v) || v < INT32_MIN || v > INT32_MAX)
-        return false;
-    unsigned enc = v >= INT8_MIN && v <= INT8_MAX ? ENC_INT8 : v >= INT16_MIN && v <= INT16_MAX ? ENC_INT16 : ENC_INT32;
-    put_byte(out, LEN_ENCODED | enc);
-    buf_append(out, &v, (size_t)1 << enc); /* little-endian */
-    return true;
-}
-
-/* A string that gets shorter by compression; false: it does not, or there is no memory to try. */
-static bool
-put_compressed(struct buf *out, const char *bytes, size_t n)
-{
-    if (n < COMPRESS_MIN)
-        return false;
-    size_t room = n - COMPRESS_GAIN;
-    char *packed = malloc(room);
-    size_t len = packed ? lzf_compress(bytes, (unsigned)n, packed, (unsigned)room) : 0;
-    if (len) {
-        put_byte(out, LEN_ENCODED | ENC_LZF);
-        put_length(out, len);
-        put_length(out, n);
-        buf_append(out, packed, len);
-    }
-    free(packed);
-    return len > 0;
-}
-
-static void
-put_string(const struct saver *s, const char *bytes, size_t n)
-{
-    if (put_int(s->out, bytes, n) || (s->compress && put_compressed(s->out, bytes, n)))
-        return;
-    put_length(s->out, n);
-    buf_append(s->out, bytes, n);
-}
-
-static void
 put_view(const struct saver *s, const struct string_view *v)
 {
     size_t n;
     const char *p = v->len ? type_string_piece(v, 0, &n) : "";
     if (v->len == 0 || n == v->len) {
-        put_string(s, p, v->len);
+        rdb_out_string(s->out, p, v->len, s->compress);
         return;
     }
     char *whole = malloc(v->len);
@@ -113,15 +42,15 @@ put_view(const struct saver *s, const struct string_view *v)
         return;
     }
     type_string_copy(v, 0, whole, v->len);
-    put_string(s, whole, v->len);
+    rdb_out_string(s->out, whole, v->len, s->compress);
     free(whole);
 }
 
 void
 type_rdb_save_string(struct buf *out, const char *bytes, size_t n, bool compress)
 {
-    put_byte(out, FORM_STRING);
-    put_string(&(struct saver){out, compress}, bytes, n);
+    rdb_out_byte(out, RDB_FORM_STRING);
+    rdb_out_string(out, bytes, n, compress);
 }
 
 static bool
@@ -147,8 +76,8 @@ type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
     struct buf pack;
     uint64_t count = type_hash_length(h);
     if (shm_entry_encoding(h->entry) == TYPE_HASH_TREE) {
-        put_byte(out, FORM_HASH);
-        put_length(out, count);
+        rdb_out_byte(out, RDB_FORM_HASH);
+        rdb_out_length(out, count);
         type_hash_each(h, put_pair, &s);
         return;
     }
@@ -156,11 +85,11 @@ type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
     size_t at = rdb_listpack_begin(&pack);
     type_hash_each(h, pack_pair, &pack);
     rdb_listpack_end(&pack, at, 2 * count);
-    put_byte(out, FORM_LISTPACK);
+    rdb_out_byte(out, RDB_FORM_HASH_LISTPACK);
     if (buf_failed(&pack))
         out->failed = true;
     else
-        put_string(&s, pack.data, pack.len);
+        rdb_out_string(out, pack.data, pack.len, compress);
     buf_destroy(&pack);
 }
 
