@@ -12,6 +12,7 @@
 #include "command/config.h"
 #include "command/latency.h"
 #include "command/monitor.h"
+#include "command/persist.h"
 #include "command/slowlog.h"
 #include "command/stats.h"
 #include "shm/shm_layout.h"
@@ -60,6 +61,7 @@ struct control_sh {
     _Atomic uint64_t stats_generation;         /* C: raised by each reset of commands' statistics */
     struct control_slot_sh slot[SHM_SLOTS_MAX];
     struct control_slot_sh before; /* under CONFIG: the totals at the last CONFIG RESETSTAT, which readers subtract */
+    struct persist_sh persist;
     struct config_page_sh config;
     struct latency_sh latency;
     struct slowlog_sh slowlog;
@@ -72,6 +74,12 @@ static inline size_t
 control_bytes(unsigned workers)
 {
     return sizeof(struct control_sh) + workers * sizeof(struct stats_sh);
+}
+/* The persister's slot: whom a request to it wakes. */
+static inline unsigned
+control_persister(const struct control_sh *c)
+{
+    return c->workers + 1;
 }
 /* A worker slot's numbers of commands. */
 static inline struct stats_sh *

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "command/control.h"
 #include "housekeeper/housekeeper_main.h"
+#include "persist/persister_main.h"
 #include "process/process.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
@@ -33,20 +34,16 @@
 
 /* ---- the child's life --------------------------------------------------------------------------------------------------- */
 
-static unsigned
-slots_in_use(const struct heritage *h)
-{
-    return h->workers + 1;
-}
-
 /* Becomes what the slot is for; returns if somebody else was faster. */
 static void
 fill_slot(const struct heritage *h, unsigned slot)
 {
     if (slot < h->workers)
         worker_main(h, slot);
-    else
+    else if (slot == heritage_housekeeper(h))
         housekeeper_main(h, slot);
+    else
+        persister_main(h, slot);
 }
 
 static _Noreturn void
@@ -54,7 +51,7 @@ child_main(const struct heritage *h)
 {
     process_begin(h, "kvstash");
     for (;;) {
-        int slot = shm_proc_wait_death(h->region, slots_in_use(h), STANDBY_SLEEP_MS);
+        int slot = shm_proc_wait_death(h->region, heritage_slots(h), STANDBY_SLEEP_MS);
         if (slot >= 0)
             fill_slot(h, (unsigned)slot);
         if (process_orders(h) != PROCESS_GO_ON)
@@ -69,9 +66,9 @@ children_init(struct children *c, struct heritage *h)
 {
     memset(c, 0, sizeof *c);
     c->heritage = h;
-    c->wanted = slots_in_use(h) + 1;
+    c->wanted = heritage_slots(h) + 1;
     c->backoff_ns = BACKOFF_MIN_NS;
-    watch_init(&c->watch, h, slots_in_use(h));
+    watch_init(&c->watch, h, heritage_slots(h));
     c->served = mmap(NULL, CHILDREN_MAX * sizeof *c->served, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return c->served != MAP_FAILED;
 }
@@ -158,7 +155,7 @@ back_off(struct children *c, bool served)
 static int
 slot_of(const struct children *c, pid_t pid)
 {
-    for (unsigned s = 0; s < slots_in_use(c->heritage); s++)
+    for (unsigned s = 0; s < heritage_slots(c->heritage); s++)
         if (atomic_load(&c->heritage->region->slots[s].pid) == (uint32_t)pid)
             return (int)s;
     return -1;

@@ -1,7 +1,7 @@
 /* children.h - the master's children: kept in number, reaped, ordered to end.
  *
  * All are born alike: a child looks for a slot without a living owner, finishes what the dead owner left, and becomes
- * what the slot is for (worker, housekeeper). One more than there are slots is kept: it finds nothing, and sleeps on the
+ * what the slot is for (worker, housekeeper, persister). One more than there are slots is kept: it finds nothing, and sleeps on the
  * life locks of all as the standby that takes the next dead one's place. So recovery, succession and start are one path,
  * and the master, who follows no offset in the region, only counts, reaps and forks.
  *

@@ -133,7 +133,7 @@ open_region(int *lock_fd)
     free(absolute);
     /* every slot of ours waits for an owner; the rest is nobody's */
     for (unsigned s = 0; s < region.nslots; s++)
-        atomic_store(&region.slots[s].state, s <= heritage.workers ? SHM_PROC_DEAD : SHM_PROC_VACANT);
+        atomic_store(&region.slots[s].state, s < heritage_slots(&heritage) ? SHM_PROC_DEAD : SHM_PROC_VACANT);
     if (!attached && shm_region_commit(&region, POOL_AT_START) != POOL_AT_START)
         abandon("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
     atomic_store(&region.header->state, SHM_REGION_READY);

@@ -54,7 +54,7 @@ static void
 become_ready(struct serve *s)
 {
     const struct shm_region *r = s->heritage->region;
-    for (unsigned slot = 0; !s->ready && slot <= s->heritage->workers; slot++)
+    for (unsigned slot = 0; !s->ready && slot < heritage_slots(s->heritage); slot++)
         if (atomic_load(&r->slots[slot].state) != SHM_PROC_UP)
             return;
     if (s->ready)

@@ -19,7 +19,7 @@
 #define LATE_NS (1000 * MS)    /* between two looks: the master was stopped or starved, and so may others have been */
 #define EPOCHS_BEHIND 20u      /* an epoch word that is older holds memory back */
 
-/* The thread that holds a robust lock, 0: none. Children have one thread, whose id is the process's. */
+/* The thread that holds a robust lock, 0: none. Of a child only the main thread takes locks, and its id is the process's. */
 static uint32_t
 holder(const pthread_mutex_t *m)
 {

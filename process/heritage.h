@@ -13,7 +13,7 @@
 
 struct heritage {
     struct shm_region *region;
-    unsigned workers;          /* slots 0 .. workers-1 are workers', slot `workers` is the housekeeper's */
+    unsigned workers;          /* slots 0 .. workers-1 are workers'; the others' follow, see below */
     unsigned addresses;        /* addresses listened on */
     int *listener;             /* [slot * addresses + address]: one SO_REUSEPORT socket per worker slot */
     int unix_listener;         /* shared by all workers; -1: none */
@@ -25,6 +25,23 @@ struct heritage {
     _Atomic uint32_t *served;  /* this child's word in a page of the master's: set once it serves */
     pid_t master;
 };
+
+/* The slots behind the workers', and how many there are to fill. */
+static inline unsigned
+heritage_housekeeper(const struct heritage *h)
+{
+    return h->workers;
+}
+static inline unsigned
+heritage_persister(const struct heritage *h)
+{
+    return h->workers + 1; /* as control_persister() says */
+}
+static inline unsigned
+heritage_slots(const struct heritage *h)
+{
+    return h->workers + 2;
+}
 
 /* Orders of the master: one byte each. */
 #define HERITAGE_ORDER_DRAIN 'd'

@@ -1,0 +1,25 @@
+/* persister.h - what the persister's modules share. One thread (file threads see none of it); no locks. */
+#ifndef KVSTASH_PERSIST_PERSISTER_H
+#define KVSTASH_PERSIST_PERSISTER_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "command/control.h"
+#include "command/engine.h"
+#include "process/heritage.h"
+
+struct persister {
+    const struct heritage *heritage;
+    struct ev_loop *loop;
+    struct engine engine;
+    struct persist_sh *shared;  /* the control page's part */
+    int dir;                    /* the data directory, open */
+    int lock;                   /* persister.lock: held as long as a thread of this process lives */
+    ev_io orders, wake;
+    ev_timer cron;
+    ev_prepare before_wait;
+    ev_check after_wait;
+};
+
+#endif
