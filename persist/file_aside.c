@@ -1,0 +1,228 @@
+/* file_aside.c - a file written aside (see file_aside.h).
+ *
+ * The thread's side (struct file_aside's first part) is touched by jobs alone, in their order; the main thread only fills jobs.
+ * Buffers travel with their jobs and are freed behind them.
+ *
+ * Process: persister. Crash, fails: see file_aside.h.
+ */
+#include "persist/file_aside.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/xassert.h"
+
+#define SYNC_EVERY (4u << 20)
+#define TEMP_PREFIX "temp-"
+#define TEMP_SUFFIX ".rdb"
+
+struct aside_job {
+    struct file_job job; /* first */
+    struct file_aside *file;
+    struct buf bytes;    /* of an append */
+};
+
+struct file_aside {
+    struct file_thread *thread;
+    struct aside_job last; /* has its memory from the start: the end needs none */
+    int dir;
+    char name[FILE_ASIDE_NAME_MAX], temp[FILE_ASIDE_NAME_MAX];
+    bool incremental;
+    /* the thread's */
+    int fd;
+    uint64_t bytes, unsynced;
+    int error;
+    char why[FILE_ASIDE_WHY_MAX];
+    _Atomic bool failed;
+    /* the end */
+    bool keep;
+    bool short_of_memory;
+    file_aside_finished_fn *finished;
+    void *arg;
+};
+
+/* ---- on the thread ---------------------------------------------------------------------------------------------------- */
+
+static int
+fail(struct file_aside *f, const char *what, const char *name)
+{
+    f->error = errno;
+    snprintf(f->why, sizeof f->why, "cannot %s %s: %s", what, name, strerror(f->error));
+    atomic_store_explicit(&f->failed, true, memory_order_relaxed);
+    return f->error;
+}
+
+static int
+open_work(struct file_job *job)
+{
+    struct file_aside *f = ((struct aside_job *)job)->file;
+    f->fd = openat(f->dir, f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    return f->fd < 0 ? fail(f, "make the file", f->temp) : 0;
+}
+
+static int
+append_work(struct file_job *job)
+{
+    struct aside_job *j = (struct aside_job *)job;
+    struct file_aside *f = j->file;
+    while (!f->error && buf_pending(&j->bytes) > 0) {
+        ssize_t n = write(f->fd, buf_head(&j->bytes), buf_pending(&j->bytes));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n < 0 ? errno : EIO;
+            return fail(f, "write the file", f->temp);
+        }
+        buf_consume(&j->bytes, (size_t)n);
+        f->bytes += (size_t)n;
+        f->unsynced += (size_t)n;
+    }
+    if (f->incremental && !f->error && f->unsynced >= SYNC_EVERY) {
+        f->unsynced = 0;
+        if (fdatasync(f->fd) != 0)
+            return fail(f, "sync the file", f->temp);
+    }
+    return f->error;
+}
+
+static void
+put_in_place(struct file_aside *f)
+{
+    if (fsync(f->fd) != 0)
+        fail(f, "sync the file", f->temp);
+    else if (close(f->fd) != 0)
+        fail(f, "close the file", f->temp);
+    else if (renameat(f->dir, f->temp, f->dir, f->name) != 0)
+        fail(f, "put into its place the file", f->name);
+    else if (fsync(f->dir) != 0)
+        fail(f, "sync the directory of the file", f->name);
+}
+
+static int
+finish_work(struct file_job *job)
+{
+    struct file_aside *f = ((struct aside_job *)job)->file;
+    if (f->fd >= 0 && f->keep && !f->error)
+        put_in_place(f);
+    else if (f->fd >= 0)
+        close(f->fd);
+    if (f->error || !f->keep)
+        unlinkat(f->dir, f->temp, 0); /* is not there any more if the rename was done */
+    return f->error;
+}
+
+/* ---- on the main thread ------------------------------------------------------------------------------------------------- */
+
+static void
+job_done(struct file_job *job)
+{
+    struct aside_job *j = (struct aside_job *)job;
+    buf_destroy(&j->bytes);
+    free(j);
+}
+
+static void
+finish_done(struct file_job *job)
+{
+    struct file_aside *f = ((struct aside_job *)job)->file;
+    struct file_aside_end end = {.error = f->error, .why = f->why, .bytes = f->bytes};
+    if (!f->error && f->short_of_memory)
+        end = (struct file_aside_end){.error = ENOMEM, .why = "there is no private memory for what is to be written", .bytes = f->bytes};
+    f->finished(f->arg, &end);
+    free(f);
+}
+
+static void
+fill_job(struct aside_job *j, struct file_aside *f, int (*work)(struct file_job *), void (*done)(struct file_job *))
+{
+    j->job.work = work;
+    j->job.done = done;
+    j->file = f;
+}
+
+struct file_aside *
+file_aside_begin(struct file_thread *t, int dir, const char *name, bool incremental)
+{
+    struct file_aside *f = calloc(1, sizeof *f);
+    struct aside_job *j = calloc(1, sizeof *j);
+    if (!f || !j) {
+        free(f);
+        free(j);
+        return NULL;
+    }
+    xassert(strlen(name) < sizeof f->name);
+    f->thread = t;
+    f->dir = dir;
+    f->fd = -1;
+    f->incremental = incremental;
+    snprintf(f->name, sizeof f->name, "%s", name);
+    snprintf(f->temp, sizeof f->temp, TEMP_PREFIX "%d" TEMP_SUFFIX, (int)getpid());
+    fill_job(&f->last, f, finish_work, finish_done);
+    fill_job(j, f, open_work, job_done);
+    file_thread_add(t, &j->job);
+    return f;
+}
+
+bool
+file_aside_append(struct file_aside *f, struct buf *bytes)
+{
+    struct aside_job *j = buf_failed(bytes) ? NULL : calloc(1, sizeof *j);
+    if (!j) {
+        f->short_of_memory = true;
+        return false;
+    }
+    fill_job(j, f, append_work, job_done);
+    j->bytes = *bytes;
+    j->job.bytes = bytes->cap;
+    buf_init(bytes);
+    file_thread_add(f->thread, &j->job);
+    return true;
+}
+
+bool
+file_aside_failed(const struct file_aside *f)
+{
+    return f->short_of_memory || atomic_load_explicit(&f->failed, memory_order_relaxed);
+}
+
+void
+file_aside_finish(struct file_aside *f, bool keep, file_aside_finished_fn *finished, void *arg)
+{
+    f->keep = keep && !f->short_of_memory;
+    f->finished = finished;
+    f->arg = arg;
+    file_thread_add(f->thread, &f->last.job);
+}
+
+/* ---- what the dead left -------------------------------------------------------------------------------------------------- */
+
+static bool
+is_temp(const char *name)
+{
+    size_t prefix = strlen(TEMP_PREFIX), digits = strspn(name + (strncmp(name, TEMP_PREFIX, prefix) == 0 ? prefix : 0), "0123456789");
+    return strncmp(name, TEMP_PREFIX, prefix) == 0 && digits > 0 && strcmp(name + prefix + digits, TEMP_SUFFIX) == 0;
+}
+
+void
+file_aside_sweep(int dir)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((e = readdir(d)))
+        if (is_temp(e->d_name) && unlinkat(dir, e->d_name, 0) == 0)
+            log_notice("the unfinished file %s of a process that died was removed", e->d_name);
+    closedir(d);
+}

@@ -1,0 +1,138 @@
+/* test_file_aside.c - a file takes its place whole or not at all, and what went wrong is told. */
+#include "persist/file_aside.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE (1u << 20)
+#define PIECES 10u
+
+static char path[] = "/tmp/kvstash-test-XXXXXX";
+static int dir;
+static struct file_thread *thread;
+
+struct seen {
+    int ends, error;
+    uint64_t bytes;
+    char why[FILE_ASIDE_WHY_MAX];
+};
+
+static void
+start(void)
+{
+    cr_assert(mkdtemp(path));
+    dir = open(path, O_RDONLY | O_DIRECTORY);
+    thread = file_thread_start("test");
+    cr_assert(dir >= 0 && thread);
+}
+
+static void
+end(void)
+{
+    file_thread_stop(thread);
+    unlinkat(dir, "file", 0);
+    close(dir);
+    cr_assert_eq(rmdir(path), 0, "nothing else is left in the directory");
+}
+
+static void
+note_end(void *arg, const struct file_aside_end *e)
+{
+    struct seen *seen = arg;
+    seen->ends++;
+    seen->error = e->error;
+    seen->bytes = e->bytes;
+    snprintf(seen->why, sizeof seen->why, "%s", e->why);
+}
+
+/* Writes PIECES pieces of the letter, and waits for the end. */
+static struct seen
+write_file(char letter, bool keep)
+{
+    struct seen seen = {0};
+    struct file_aside *f = file_aside_begin(thread, dir, "file", true);
+    struct buf b;
+    cr_assert(f);
+    buf_init(&b);
+    for (unsigned i = 0; i < PIECES; i++) {
+        cr_assert(buf_reserve(&b, PIECE));
+        memset(b.data, letter, PIECE);
+        b.len = PIECE;
+        cr_assert(file_aside_append(f, &b) && b.cap == 0);
+    }
+    file_aside_finish(f, keep, note_end, &seen);
+    file_thread_stop(thread);
+    thread = file_thread_start("test");
+    cr_assert_eq(seen.ends, 1);
+    return seen;
+}
+
+/* The letter that the file has at its end; its size must be whole. '-': no file. */
+static char
+letter_of_file(void)
+{
+    char c = '-';
+    int fd = openat(dir, "file", O_RDONLY);
+    if (fd < 0)
+        return c;
+    cr_assert_eq(lseek(fd, 0, SEEK_END), (off_t)PIECES * PIECE);
+    cr_assert_eq(pread(fd, &c, 1, PIECES * PIECE - 1), 1);
+    close(fd);
+    return c;
+}
+
+Test(file_aside, it_takes_its_place_or_leaves_nothing, .init = start, .fini = end)
+{
+    struct seen seen = write_file('a', false);
+    cr_assert(seen.error == 0 && letter_of_file() == '-');
+    seen = write_file('b', true);
+    cr_assert(seen.error == 0 && seen.bytes == PIECES * PIECE && letter_of_file() == 'b');
+    seen = write_file('c', false);
+    cr_assert(seen.error == 0 && letter_of_file() == 'b');
+    seen = write_file('d', true);
+    cr_assert(seen.error == 0 && letter_of_file() == 'd');
+}
+
+Test(file_aside, the_old_file_stays_when_the_disk_is_full, .init = start, .fini = end)
+{
+    struct rlimit limit = {3 * PIECE + 1, RLIM_INFINITY};
+    write_file('a', true);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct seen seen = write_file('b', true);
+    cr_assert_eq(seen.error, EFBIG);
+    cr_assert(strstr(seen.why, "cannot write the file temp-") && strstr(seen.why, strerror(EFBIG)), "%s", seen.why);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    cr_assert_eq(letter_of_file(), 'a');
+}
+
+Test(file_aside, a_directory_that_is_gone_is_told, .init = start)
+{
+    cr_assert_eq(rmdir(path), 0);
+    struct seen seen = write_file('a', true);
+    cr_assert_eq(seen.error, ENOENT);
+    cr_assert(strstr(seen.why, "cannot make the file temp-"), "%s", seen.why);
+    file_thread_stop(thread);
+}
+
+Test(file_aside, what_the_dead_left_is_removed, .init = start, .fini = end)
+{
+    static const char *const names[] = {"temp-1.rdb", "temp-12345.rdb", "temp-.rdb", "temp-1.rdb2", "a-temp-1.rdb"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        close(openat(dir, names[i], O_WRONLY | O_CREAT, 0600));
+    file_aside_sweep(dir);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        cr_assert_eq(faccessat(dir, names[i], F_OK, 0) == 0, i >= 2, "%s", names[i]);
+    for (size_t i = 2; i < sizeof names / sizeof names[0]; i++)
+        unlinkat(dir, names[i], 0);
+}
