@@ -28,3 +28,20 @@ decimal_read(const char *bytes, size_t n, int64_t *number)
     *number = negative ? (int64_t)(0 - v) : (int64_t)v;
     return true;
 }
+
+size_t
+decimal_write(int64_t number, char digits[DECIMAL_DIGITS])
+{
+    char reversed[DECIMAL_DIGITS];
+    uint64_t v = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t k = 0, n = 0;
+    do {
+        reversed[k++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    if (number < 0)
+        digits[n++] = '-';
+    while (k)
+        digits[n++] = reversed[--k];
+    return n;
+}

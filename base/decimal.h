@@ -13,4 +13,8 @@
  * is left alone. */
 bool decimal_read(const char *bytes, size_t n, int64_t *number);
 
+#define DECIMAL_DIGITS 24u /* room for any int64 */
+/* The digits of a number; returns how many (no NUL). */
+size_t decimal_write(int64_t number, char digits[DECIMAL_DIGITS]);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <liblzf/lzf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/crc.h"
 #include "format/rdb_out.h"
@@ -22,10 +23,21 @@ enum { ENC_INT8 = 0, ENC_INT16 = 1, ENC_INT32 = 2, ENC_LZF = 3 };
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
+/* How a string is put: as one of its own, or into a listpack. */
+typedef void put_fn(struct buf *out, const char *bytes, size_t n, bool compress);
+
 struct saver {
     struct buf *out;
     bool compress;
+    put_fn *put;
 };
+
+static void
+put_packed(struct buf *out, const char *bytes, size_t n, bool compress)
+{
+    (void)compress;
+    rdb_listpack_add(out, bytes, n);
+}
 
 static void
 put_view(const struct saver *s, const struct string_view *v)
@@ -33,7 +45,7 @@ put_view(const struct saver *s, const struct string_view *v)
     size_t n;
     const char *p = v->len ? type_string_piece(v, 0, &n) : "";
     if (v->len == 0 || n == v->len) {
-        rdb_out_string(s->out, p, v->len, s->compress);
+        s->put(s->out, p, v->len, s->compress);
         return;
     }
     char *whole = malloc(v->len);
@@ -42,7 +54,7 @@ put_view(const struct saver *s, const struct string_view *v)
         return;
     }
     type_string_copy(v, 0, whole, v->len);
-    rdb_out_string(s->out, whole, v->len, s->compress);
+    s->put(s->out, whole, v->len, s->compress);
     free(whole);
 }
 
@@ -61,29 +73,20 @@ put_pair(void *arg, const struct string_view *field, const struct string_view *v
     return true;
 }
 
-static bool
-pack_pair(void *arg, const struct string_view *field, const struct string_view *value)
-{
-    rdb_listpack_add(arg, field);
-    rdb_listpack_add(arg, value);
-    return true;
-}
-
 void
 type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
 {
-    struct saver s = {out, compress};
     struct buf pack;
     uint64_t count = type_hash_length(h);
     if (shm_entry_encoding(h->entry) == TYPE_HASH_TREE) {
         rdb_out_byte(out, RDB_FORM_HASH);
         rdb_out_length(out, count);
-        type_hash_each(h, put_pair, &s);
+        type_hash_each(h, put_pair, &(struct saver){out, compress, rdb_out_string});
         return;
     }
     buf_init(&pack);
     size_t at = rdb_listpack_begin(&pack);
-    type_hash_each(h, pack_pair, &pack);
+    type_hash_each(h, put_pair, &(struct saver){&pack, false, put_packed});
     rdb_listpack_end(&pack, at, 2 * count);
     rdb_out_byte(out, RDB_FORM_HASH_LISTPACK);
     if (buf_failed(&pack))

@@ -2,7 +2,7 @@
  *
  *   payload:  type byte | value | u16 RDB version | u64 crc64 of all before
  *   value:    STRING 0: a string                          HASH 4: count, then field and value strings
- *             HASH_LISTPACK 16, HASH_ZIPLIST 13, HASH_ZIPMAP 9: a string that holds such a pack (type_rdb_pack.h)
+ *             HASH_LISTPACK 16, HASH_ZIPLIST 13, HASH_ZIPMAP 9: a string that holds such a pack (format/rdb_pack.h)
  *   string:   length and bytes | a number of 1, 2 or 4 bytes | LZF: compressed length, length, bytes
  *
  * Written as redis-server 7.0.15 writes it (RDB 10); read are these types in every form up to that version. Sources: the
@@ -14,8 +14,8 @@
 #ifndef KVSTASH_TYPES_TYPE_RDB_H
 #define KVSTASH_TYPES_TYPE_RDB_H
 
+#include "format/rdb_pack.h"
 #include "types/type_hash.h"
-#include "types/type_rdb_pack.h"
 
 #define TYPE_RDB_VERSION 10u
 #define TYPE_RDB_FOOTER 10u /* bytes of version and checksum */

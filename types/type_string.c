@@ -18,18 +18,7 @@ _Static_assert(TYPE_STRING_EMBSTR_MAX <= UINT8_MAX, "embstr is always inline");
 size_t
 type_string_render_int(int64_t number, char digits[TYPE_STRING_DIGITS])
 {
-    char reversed[TYPE_STRING_DIGITS];
-    uint64_t v = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    size_t k = 0, n = 0;
-    do {
-        reversed[k++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    if (number < 0)
-        digits[n++] = '-';
-    while (k)
-        digits[n++] = reversed[--k];
-    return n;
+    return decimal_write(number, digits);
 }
 
 /* ---- views ---------------------------------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/decimal.h"
 #include "shm/shm_blob.h"
 #include "shm/shm_entry.h"
 #include "shm/shm_tx.h"
@@ -36,7 +37,7 @@ enum type_string_encoding { TYPE_STRING_INT = 1, TYPE_STRING_EMBSTR = 2, TYPE_ST
 
 #define TYPE_STRING_EMBSTR_MAX 44u
 #define TYPE_STRING_INT_CHARS 20u /* longest string that is tried as an integer */
-#define TYPE_STRING_DIGITS 24u    /* room for any int64 in decimal */
+#define TYPE_STRING_DIGITS DECIMAL_DIGITS
 
 /* What became of a change in place. */
 enum type_change {

@@ -1,4 +1,4 @@
-/* type_rdb_pack.h - Redis's compact forms of small collections: listpack (read and written), ziplist and zipmap (read).
+/* rdb_pack.h - Redis's compact forms of small collections: listpack (read and written), ziplist and zipmap (read).
  *
  * Each is one string of bytes that holds strings and integers one after the other. Sources: Redis's documents on the RDB
  * file format and the listpack specification (github.com/antirez/listpack); what they leave open was seen with
@@ -6,28 +6,15 @@
  *
  * Reading trusts nothing: each length is compared with what is left before it is used. Process: any. Locks: none.
  */
-#ifndef KVSTASH_TYPES_TYPE_RDB_PACK_H
-#define KVSTASH_TYPES_TYPE_RDB_PACK_H
+#ifndef KVSTASH_FORMAT_RDB_PACK_H
+#define KVSTASH_FORMAT_RDB_PACK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "types/type_string.h"
-
-/* A string that was read; bytes is NULL if it is a number, whose text is in digits. Not to be copied then. */
-struct rdb_string {
-    const char *bytes;
-    size_t len;
-    char digits[TYPE_STRING_DIGITS];
-};
-static inline const char *
-rdb_string_bytes(const struct rdb_string *s)
-{
-    return s->bytes ? s->bytes : s->digits;
-}
-void rdb_string_set_int(struct rdb_string *s, int64_t number);
+#include "format/rdb_string.h"
 
 enum rdb_pack_form { RDB_LISTPACK, RDB_ZIPLIST, RDB_ZIPMAP };
 
@@ -47,9 +34,9 @@ bool rdb_pack_open(struct rdb_pack *p, enum rdb_pack_form form, const uint8_t *b
 /* The next string: 1, 0 at a correct end, -1 damaged. */
 int rdb_pack_next(struct rdb_pack *p, struct rdb_string *s);
 
-/* Writing a listpack: begin, add each string, end. `at` is what begin returned. */
+/* Writing a listpack: begin, add each string, end. `at` is what begin returned; nothing else is written in between. */
 size_t rdb_listpack_begin(struct buf *out);
-void rdb_listpack_add(struct buf *out, const struct string_view *v);
+void rdb_listpack_add(struct buf *out, const char *bytes, size_t n);
 void rdb_listpack_end(struct buf *out, size_t at, uint64_t strings);
 
 #endif

@@ -1,4 +1,4 @@
-/* type_rdb_pack.c - listpack, ziplist, zipmap (see type_rdb_pack.h).
+/* rdb_pack.c - listpack, ziplist, zipmap (see rdb_pack.h).
  *
  *   listpack  u32 bytes, u16 strings, entries, 0xFF      entry: encoding with content, then its size backwards
  *   ziplist   u32 bytes, u32 tail, u16 strings, entries, 0xFF   entry: size of the one before, encoding, content
@@ -6,7 +6,7 @@
  *
  * Process: any. Locks: none. Fails: damaged bytes are told; the buffer's failure is sticky.
  */
-#include "types/type_rdb_pack.h"
+#include "format/rdb_pack.h"
 
 #include <string.h>
 
@@ -15,13 +15,6 @@
 #define ZIPLIST_HEAD 10u
 #define STRINGS_UNKNOWN UINT16_MAX
 #define ZIP_BIG 254u
-
-void
-rdb_string_set_int(struct rdb_string *s, int64_t number)
-{
-    s->bytes = NULL;
-    s->len = type_string_render_int(number, s->digits);
-}
 
 /* A little-endian number of 1 to 8 bytes; is_signed extends its sign. */
 static int64_t
@@ -277,19 +270,16 @@ string_head(size_t n, uint8_t out[9])
 }
 
 void
-rdb_listpack_add(struct buf *out, const struct string_view *v)
+rdb_listpack_add(struct buf *out, const char *bytes, size_t n)
 {
     uint8_t head[9], back[5];
     int64_t number;
-    bool is_number = type_string_view_int(v, &number);
-    size_t n = is_number ? number_entry(number, head) : string_head(v->len, head);
-    size_t content = is_number ? 0 : v->len;
-    buf_append(out, head, n);
-    for (size_t at = 0, k; at < content; at += k) {
-        const char *piece = type_string_piece(v, at, &k);
-        buf_append(out, piece, k);
-    }
-    buf_append(out, back, backward_size(n + content, back));
+    bool is_number = decimal_read(bytes, n, &number);
+    size_t h = is_number ? number_entry(number, head) : string_head(n, head);
+    size_t content = is_number ? 0 : n;
+    buf_append(out, head, h);
+    buf_append(out, bytes, content);
+    buf_append(out, back, backward_size(h + content, back));
 }
 
 void
