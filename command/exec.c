@@ -287,7 +287,8 @@ end_transaction(struct cmd *c, size_t mark)
     if (buf_failed(c->out->buf))
         return EXEC_CLOSE;
     buf_truncate(c->out->buf, mark);
-    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE || tx->want == SHM_WANT_LOCK)
+    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE || tx->want == SHM_WANT_LOCK ||
+        tx->want == SHM_WANT_MAIL)
         return EXEC_AGAIN;
     if (tx->want == SHM_WANT_SHARD) {
         refuse_shard(c, tx->refused);

@@ -51,6 +51,9 @@ process_take(const struct heritage *h, unsigned slot, enum shm_proc_kind kind)
     if (!shm_proc_take(h->region, slot, kind))
         return false;
     tell_last_words(words);
+    for (unsigned other = 0; other < h->region->nslots; other++) /* its owner may have died before it woke whom it wrote to */
+        if (other != slot)
+            process_want(h, other, SHM_PROC_WANTED_MAIL);
     panic_install(h->region, slot);
     return true;
 }

@@ -10,6 +10,8 @@
 
 #include "shm/shm_blob.h"
 #include "shm/shm_class.h"
+#include "shm/shm_mail.h"
+#include "shm/shm_spill.h"
 #include "shm/shm_table.h"
 
 #define DEPTH_MAX 12 /* nodes above one another: 64 position bits, 6 a level */
@@ -351,6 +353,48 @@ check_claims(struct walk *w)
     }
 }
 
+/* ---- mail --------------------------------------------------------------------------------------------------------- */
+
+/* Senders and readers are at the boxes beside the shards' locks: what is wrong is a fault only if it stays. */
+static const char *
+mail_fault(const struct shm_region *r, unsigned slot)
+{
+    const char *wrong = shm_mail_check(r, slot);
+    for (int i = 0; wrong && i < SETTLE_STEPS; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        wrong = shm_mail_check(r, slot);
+    }
+    return wrong;
+}
+
+static bool
+is_lost_mail(const struct shm_region *r, uint64_t span, uint64_t word)
+{
+    unsigned slot = shm_span_word_owner(word) - SHM_MAIL_OWNER;
+    for (int i = 0; i < SETTLE_STEPS; i++) {
+        if ((slot < r->nslots && shm_mail_holds(r, slot, span)) || atomic_load(&r->span_words[span]) != word)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return true;
+}
+
+static void
+check_mail(struct walk *w)
+{
+    for (unsigned slot = 0; slot < w->r->nslots; slot++) {
+        const char *wrong = mail_fault(w->r, slot);
+        if (wrong)
+            fault(w, "mailbox of slot %u: %s", slot, wrong);
+    }
+    for (uint64_t s = 0; s < w->spans; s++) {
+        uint64_t word = atomic_load(&w->r->span_words[s]);
+        if (shm_span_word_state(word) == SHM_SPAN_USED && shm_spill_is_mail(shm_span_word_owner(word)) && is_lost_mail(w->r, s, word))
+            fault(w, "span %lu holds mail of slot %u, which has no such message", (unsigned long)s,
+                shm_span_word_owner(word) - SHM_MAIL_OWNER);
+    }
+}
+
 bool
 shm_check_region(struct shm_region *r, shm_check_entry_fn *entry, struct shm_check_result *result)
 {
@@ -369,6 +413,7 @@ shm_check_region(struct shm_region *r, shm_check_entry_fn *entry, struct shm_che
             check_shard(&w, shard);
     }
     check_claims(&w);
+    check_mail(&w);
     free(w.seen);
     return result->faults == 0;
 }

@@ -12,7 +12,7 @@
  *   S  single-writer statistics: relaxed stores by the owner, readers sum.
  *   C  cursor or control word with rules of its own, told where it stands.
  *
- *   file:  | header | shards | dbroots | registries | key slots | slots | journals | shared |
+ *   file:  | header | shards | dbroots | registries | key slots | slots | journals | mailboxes | shared |
  *         hints | span words | rings | span metas | extents ... |
  *
  * The file is sparse; what is used is committed with fallocate first (shm_region.h), because touching a
@@ -28,7 +28,7 @@
 typedef uint64_t shm_off;
 
 #define SHM_MAGIC 0x486174735F56784BULL /* "KxV_staH" */
-#define SHM_CORE_VERSION 3u             /* format of the durable part: class T and O structures */
+#define SHM_CORE_VERSION 4u             /* format of the durable part: class T and O structures */
 #define SHM_BASE_ADDRESS 0x200000000000UL
 
 #define SHM_EXTENT_BYTES (2u << 20)
@@ -158,10 +158,12 @@ enum shm_journal_state { SHM_JOURNAL_IDLE = 0, SHM_JOURNAL_ACTIVE = 1, SHM_JOURN
 
 #define SHM_FLOOR_NONE UINT64_MAX /* "has not come to the drawing of a ticket" */
 
-/* One redo item: compare-and-swap of a span word, run after the commit, repeatable. */
+/* One redo item, run after the commit, repeatable: compare-and-swap of a span word; or, with SHM_REDO_STORE, a store into a
+ * word that changes only under a lock which the transaction holds, of a value computed before the commit. */
+#define SHM_REDO_STORE (1ull << 63)
 struct shm_redo_sh {
-    uint64_t span; /* span number */
-    uint64_t from; /* exact word that the transaction saw */
+    uint64_t span; /* span number; or SHM_REDO_STORE | offset of the word */
+    uint64_t from; /* exact word that the transaction saw; of no meaning for a store */
     uint64_t to;
 };
 
@@ -263,12 +265,10 @@ struct shm_slot_sh {
     _Atomic uint32_t tid;
     _Atomic uint32_t wanted;        /* C: bits other processes set, enum in shm_proc.h */
     uint64_t pad1[3];
-    /* line 2: Q: mailbox, a chain of owner-tagged blocks pushed by one compare-and-swap */
-    _Atomic uint64_t mailbox;
-    _Atomic uint64_t mailbox_bytes;
+    /* line 2 */
     _Atomic int64_t started_ms;
     _Atomic uint64_t own_spans;     /* O: list of spans that the owner keeps for itself: struct shm_own_span_sh */
-    uint64_t pad2[4];
+    uint64_t pad2[6];
     char panic[SHM_PANIC_BYTES];    /* last words, NUL-terminated; written by a dying owner */
 };
 
@@ -276,6 +276,19 @@ struct shm_slot_sh {
 struct shm_own_span_sh {
     uint32_t magic, slot;
     _Atomic uint64_t next; /* offset of the next of the slot's own spans, 0 at the end */
+};
+
+/* ---- the mailbox of a process slot: Q, written under the lock MAIL, read by the slot's owner (shm_mail.h) ---- */
+#define SHM_MAIL_BYTES (64u << 10)
+
+struct shm_mailbox_sh {
+    _Atomic uint64_t head;   /* bytes ever put in; stored by redo items of the transactions that sent them */
+    _Atomic uint64_t look;   /* likewise; the reader clears it: bits of kinds that found no room */
+    _Atomic uint32_t reader; /* C: generation of the owner that reads it; 0: nobody, what is sent is dropped. Under MAIL */
+    uint32_t pad0[11];
+    _Atomic uint64_t tail;   /* bytes ever taken out: the reader's, or of who closes the box of a dead one */
+    uint64_t pad1[7];
+    char bytes[SHM_MAIL_BYTES]; /* of position p: p % SHM_MAIL_BYTES */
 };
 
 /* ---- header ---- */
@@ -288,8 +301,8 @@ struct shm_header_sh {
     uint64_t bytes;             /* size of the mapping and of the file */
     uint64_t layout_crc;        /* crc64 of the fields from here to `sizes_end`: the geometry */
     uint32_t shards, shard_bits, databases, slots;
-    uint64_t off_shards, off_dbroots, off_registries, off_keyslots, off_slots, off_journals, off_shared,
-        off_extent_hints, off_span_words, off_rings, off_span_metas, off_extents;
+    uint64_t off_shards, off_dbroots, off_registries, off_keyslots, off_slots, off_journals, off_mailboxes,
+        off_shared, off_extent_hints, off_span_words, off_rings, off_span_metas, off_extents;
     uint64_t shared_bytes;      /* room at off_shared for what upper layers keep (command/control.h) */
     uint64_t extents, spans;    /* how many fit */
     uint64_t hash_seed;

@@ -9,6 +9,7 @@
  *   nshards + SHM_REG_LATENCY   registry LATENCY         latency events
  *   nshards + SHM_REG_MONITOR   registry MONITOR         the order of MONITOR's feed
  *   nshards + SHM_REG_CLIENTS   registry CLIENTS         pause, kill rounds
+ *   nshards + SHM_REG_MAIL      registry MAIL            the sending side of all mailboxes; the last, taken by the commit
  *   beside these                journal's recover lock   the finishing of a dead process's journal
  *                               slot's life lock         held for life by the slot's owner
  *
@@ -25,6 +26,7 @@ enum shm_registry {
     SHM_REG_LATENCY,
     SHM_REG_MONITOR,
     SHM_REG_CLIENTS,
+    SHM_REG_MAIL = SHM_REGISTRIES - 1, /* whoever holds any of the others can still send */
 };
 
 /* The mutex and sequence of a lock id. */

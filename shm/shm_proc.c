@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
+#include "shm/shm_mail.h"
 #include "shm/shm_recover.h"
 
 #ifndef SYS_futex_waitv
@@ -75,6 +76,7 @@ shm_proc_take(struct shm_region *r, unsigned slot, enum shm_proc_kind kind)
     /* the generation cannot move now: only the holder of the life lock raises it */
     bool same = shm_recover_slot(r, slot, atomic_load(&s->generation));
     xassert(same);
+    shm_mail_close(r, slot); /* while the generation is still the dead one's: the heir's own mail cannot lie there */
     SHM_POINT();
     be_owner(r, slot, kind);
     return true;
@@ -89,6 +91,7 @@ shm_proc_up(struct shm_region *r, unsigned slot)
 void
 shm_proc_leave(struct shm_region *r, unsigned slot)
 {
+    shm_mail_close(r, slot);
     atomic_store(&r->slots[slot].epoch, SHM_EPOCH_QUIESCENT);
     atomic_store(&r->slots[slot].state, SHM_PROC_VACANT);
     pthread_mutex_unlock(&r->slots[slot].life);

@@ -15,6 +15,7 @@
 #include "shm/shm_check.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
+#include "shm/shm_mail.h"
 #include "shm/shm_span.h"
 
 /* ---- where records lie ----------------------------------------------------------------------------- */
@@ -61,13 +62,25 @@ shm_recover_undo(struct shm_region *r, struct shm_journal_sh *j, uint64_t from, 
     }
 }
 
+static void
+redo_store(struct shm_region *r, shm_off word, uint64_t value)
+{
+    xassert(word % 8 == 0);
+    SHM_POINT();
+    atomic_store_explicit((_Atomic uint64_t *)shm_at(r, word), value, memory_order_release);
+    SHM_POINT();
+}
+
 void
 shm_recover_redo(struct shm_region *r, struct shm_journal_sh *j)
 {
     uint64_t n = atomic_load(&j->redo_count);
     for (uint64_t i = 0; i < n; i++) {
         const struct shm_redo_sh *item = shm_recover_redo_at(r, j, i);
-        shm_span_swap(r, item->span, item->from, item->to); /* false: done already, by us or by one who died */
+        if (item->span & SHM_REDO_STORE)
+            redo_store(r, item->span & ~SHM_REDO_STORE, item->to);
+        else
+            shm_span_swap(r, item->span, item->from, item->to); /* false: done already, by us or by one who died */
     }
 }
 
@@ -245,6 +258,7 @@ shm_recover_all(struct shm_region *r)
         quiet_slot(r, slot);
     }
     shm_span_sweep(r, SHM_SPAN_SWEEP_ALL); /* once: it looks at every span */
+    shm_mail_reset(r);
     for (unsigned shard = 0; shard < r->nshards; shard++) {
         struct shm_shard_sh *s = &r->shards[shard];
         atomic_store(&s->faults, 0);

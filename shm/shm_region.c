@@ -76,6 +76,7 @@ geometry(struct shm_header_sh *h, uint64_t shared_bytes)
     h->off_keyslots = place(&end, SHM_KEYSLOTS * sizeof(uint32_t), 64);
     h->off_slots = place(&end, h->slots * sizeof(struct shm_slot_sh), 4096);
     h->off_journals = place(&end, (uint64_t)h->slots * SHM_JOURNAL_BYTES, 4096);
+    h->off_mailboxes = place(&end, h->slots * sizeof(struct shm_mailbox_sh), 4096);
     h->off_shared = place(&end, shared_bytes, 4096);
     h->off_extent_hints = place(&end, room * sizeof(uint32_t), 4096);
     h->off_span_words = place(&end, room * SHM_SPANS_PER_EXTENT * sizeof(uint64_t), 4096);
@@ -108,6 +109,7 @@ bind_handle(struct shm_region *r)
     r->slots = (struct shm_slot_sh *)(void *)(r->base + h->off_slots);
     r->journals = r->base + h->off_journals;
     r->rings = (struct shm_ring_sh *)(void *)(r->base + h->off_rings);
+    r->mailboxes = (struct shm_mailbox_sh *)(void *)(r->base + h->off_mailboxes);
     r->shared = r->base + h->off_shared;
     r->extent_hints = (_Atomic uint32_t *)(void *)(r->base + h->off_extent_hints);
     r->span_words = (_Atomic uint64_t *)(void *)(r->base + h->off_span_words);

@@ -34,6 +34,7 @@ struct shm_region {
     struct shm_slot_sh *slots;
     char *journals;              /* SHM_JOURNAL_BYTES each */
     struct shm_ring_sh *rings;
+    struct shm_mailbox_sh *mailboxes;
     void *shared;                /* upper layers' shared structures */
     _Atomic uint32_t *extent_hints; /* about how many spans of an extent are FREE */
     _Atomic uint64_t *span_words;
@@ -41,6 +42,8 @@ struct shm_region {
     uint32_t nshards, shard_bits, databases, nslots;
     uint64_t hash_seed;
     _Atomic uint64_t *progress;  /* of this process's slot: see shm_region_progress; NULL before it has one */
+    void (*wake)(void *arg, unsigned slot); /* makes the owner of a slot look at its mailbox, if it sleeps; NULL: nobody sleeps */
+    void *wake_arg;
     bool cluster;                /* key slots from CRC16 and hash tags; keys longer than SHM_KEY_INLINE_MAX: not yet */
 };
 

@@ -13,6 +13,7 @@
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_span.h"
+#include "shm/shm_spill.h"
 
 bool
 shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e)
@@ -94,16 +95,7 @@ shm_ring_payload(const struct shm_region *r, const struct shm_record_sh *record,
         memcpy(out, record->payload, record->length);
         return;
     }
-    uint64_t next = record->spill, bytes, at = 0;
-    while (next && at < record->length) {
-        const char *piece = shm_at(r, next);
-        memcpy(&next, piece, 8);
-        memcpy(&bytes, piece + 8, 8);
-        xassert(bytes <= SHM_SPAN_BYTES - SHM_SPILL_HEADER && bytes <= record->length - at);
-        memcpy(out + at, piece + SHM_SPILL_HEADER, bytes);
-        at += bytes;
-    }
-    xassert(at == record->length);
+    shm_spill_read(r, record->spill, record->length, out);
 }
 
 bool

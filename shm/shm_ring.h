@@ -4,8 +4,8 @@
  *
  *     u32 database, u32 argc, then argc times: u32 length, bytes
  *
- * inline up to SHM_RECORD_INLINE bytes, else in a chain of spill spans: { u64 next, u64 bytes } and the bytes. The
- * reader frees spill spans (state USED, owner SHM_SPILL_OWNER) after taking the record.
+ * inline up to SHM_RECORD_INLINE bytes, else in a chain of spill spans (shm_spill.h), which the reader frees after taking
+ * the record.
  *
  * Reading (the persister's part; here so that the order of tickets can be tested): shm_ring_next() returns the
  * record of the next ticket, skipping holes by the rule of ARCHITECTURE "order of tickets". One reader.
@@ -15,8 +15,6 @@
 
 #include "shm/shm_region.h"
 
-#define SHM_SPILL_OWNER 0xFFFEu
-#define SHM_SPILL_HEADER 16u
 #define SHM_MODE_LOG_SHIFT 16
 #define SHM_MODE_LOG_MASK (0xFFull << SHM_MODE_LOG_SHIFT)
 

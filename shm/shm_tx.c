@@ -21,9 +21,11 @@
 #include "shm/shm_alloc.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
+#include "shm/shm_mail.h"
 #include "shm/shm_recover.h"
 #include "shm/shm_ring.h"
 #include "shm/shm_span.h"
+#include "shm/shm_spill.h"
 #include "shm/shm_tx_record.h"
 
 #define NOTE_MAX 4096u     /* bytes per undo record */
@@ -80,6 +82,7 @@ shm_tx_close(struct shm_tx *tx)
     free(tx->emptied);
     free(tx->record);
     free(tx->used_delta);
+    shm_mail_forget(tx);
     memset(tx, 0, sizeof *tx);
 }
 
@@ -124,11 +127,12 @@ shm_tx_begin(struct shm_tx *tx)
     tx->active = true;
     tx->undo_end = 0;
     tx->undo_room = SHM_UNDO_FIXED;
-    tx->nfreed = tx->nclaims = tx->nemptied = tx->nspills = 0;
+    tx->nfreed = tx->nclaims = tx->nemptied = 0;
     tx->record_len = 0;
     tx->record_effects = 0;
     tx->log_failed = tx->logging = false;
     tx->noting_claims = false;
+    shm_mail_rewind(tx, 0);
     return true;
 }
 
@@ -380,7 +384,7 @@ shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp)
     xassert(tx->active);
     tx->noting_claims |= tx->nclaims > 0;
     *sp = (struct shm_savepoint){.undo_end = tx->undo_end, .undo_room = tx->undo_room, .nfreed = tx->nfreed,
-        .nclaims = tx->nclaims, .record_len = tx->record_len, .record_effects = tx->record_effects};
+        .nclaims = tx->nclaims, .record_len = tx->record_len, .outbox_len = shm_mail_mark(tx), .record_effects = tx->record_effects};
     for (unsigned i = 0; i < tx->nlocked; i++)
         if (tx->locked[i] < tx->region->nshards)
             sp->used_delta[i] = tx->used_delta[tx->locked[i]];
@@ -400,6 +404,7 @@ shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp)
     tx->nfreed = sp->nfreed;
     tx->record_len = sp->record_len;
     tx->record_effects = sp->record_effects;
+    shm_mail_rewind(tx, sp->outbox_len);
     tx->want = SHM_WANT_NOTHING;
     for (unsigned i = 0; i < tx->nlocked; i++)
         if (tx->locked[i] < tx->region->nshards)
@@ -475,7 +480,7 @@ redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t 
     return true;
 }
 
-/* Lists what must happen if and only if the transaction commits: claims become the shard's, emptied spans free. */
+/* Lists what must happen if and only if the transaction commits: claims become the shard's, emptied spans free, mail arrives. */
 static bool
 redo_prepare(struct shm_tx *tx)
 {
@@ -493,6 +498,11 @@ redo_prepare(struct shm_tx *tx)
         if (!redo_add(tx, &n, tx->emptied[i], word, to))
             return false;
     }
+    shm_off word;
+    uint64_t value;
+    for (unsigned i = 0; shm_mail_store(tx, i, &word, &value); i++) /* behind the claims: who sees mail finds all of it */
+        if (!redo_add(tx, &n, SHM_REDO_STORE | word, 0, value))
+            return false;
     atomic_store_explicit(&tx->journal->redo_count, n, memory_order_release);
     return true;
 }
@@ -546,9 +556,9 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
     }
     if (!shm_alloc_settle(tx))
         return false;
-    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_tx_record_spill(tx, spilled))
+    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_spill_write(tx, tx->record, tx->record_len, SHM_SPILL_OWNER, spilled))
         return false;
-    return redo_prepare(tx);
+    return shm_mail_put(tx) && redo_prepare(tx);
 }
 
 bool
@@ -569,6 +579,7 @@ shm_tx_commit(struct shm_tx *tx)
     set_state(tx, SHM_JOURNAL_IDLE);
     tx->nclaims = 0;
     retire(tx);
+    shm_mail_wake(tx);
     tx->commits++;
     return true;
 }

@@ -27,7 +27,7 @@
 
 #include "shm/shm_region.h"
 
-enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE, SHM_WANT_LOCK };
+enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE, SHM_WANT_LOCK, SHM_WANT_MAIL };
 
 struct shm_claim {
     uint64_t span;
@@ -61,7 +61,6 @@ struct shm_tx {
     shm_off *freed;
     size_t nfreed, freed_cap;
     bool noting_claims;    /* a savepoint lies behind some of them: they are noted like any other span */
-    size_t nspills;        /* the last claims, which hold the log record's payload */
     /* spans claimed by this transaction, published at the commit */
     struct shm_claim *claims;
     size_t nclaims, claims_cap;
@@ -73,6 +72,7 @@ struct shm_tx {
     uint32_t record_effects;
     uint16_t record_database;
     bool log_failed;       /* no private memory for the record: the commit refuses */
+    struct shm_outbox *outbox; /* messages that the commit sends (shm_mail.h); NULL: never sent any */
     uint64_t last_ticket;  /* of the last committed transaction; 0 = not logged */
     /* statistics of this process since its start */
     uint64_t commits, aborts, recoveries, waits;
@@ -80,7 +80,7 @@ struct shm_tx {
 
 struct shm_savepoint {
     uint64_t undo_end, undo_room;
-    size_t nfreed, nclaims, record_len;
+    size_t nfreed, nclaims, record_len, outbox_len;
     uint32_t record_effects;
     int64_t used_delta[SHM_SHARDS_MAX]; /* by place in tx->locked */
 };
@@ -98,7 +98,8 @@ bool shm_tx_begin(struct shm_tx *tx);
 void shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n);
 void shm_tx_enter_all(struct shm_tx *tx); /* every shard */
 /* The commit, with everything that must happen if and only if it commits. False (and aborted) only if
- * tx->want says why: private or pool memory for the log record was short. */
+ * tx->want says why: private or pool memory for the log record or for mail was short, or a mailbox full (SHM_WANT_MAIL:
+ * wait with nothing held for its reader and run again). */
 bool shm_tx_commit(struct shm_tx *tx);
 void shm_tx_abort(struct shm_tx *tx);
 /* A part of a transaction that may fail alone (a command inside EXEC). */

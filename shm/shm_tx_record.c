@@ -11,10 +11,6 @@
 
 #include <stdlib.h>
 
-#include "shm/shm_alloc.h"
-#include "shm/shm_ring.h"
-#include "shm/shm_span.h"
-
 bool
 shm_tx_logging(const struct shm_tx *tx)
 {
@@ -63,32 +59,6 @@ shm_tx_effect(struct shm_tx *tx, unsigned db, int argc, const struct shm_effect_
     }
     if (tx->record_effects++ == 0)
         tx->record_database = (uint16_t)db;
-}
-
-bool
-shm_tx_record_spill(struct shm_tx *tx, uint64_t *first)
-{
-    struct shm_region *r = tx->region;
-    const size_t room = SHM_SPAN_BYTES - SHM_SPILL_HEADER;
-    uint64_t next = 0;
-    size_t pieces = (tx->record_len + room - 1) / room;
-    for (size_t i = pieces; i-- > 0;) {
-        size_t at = i * room, n = tx->record_len - at < room ? tx->record_len - at : room;
-        uint64_t word, bytes = n, span = shm_span_claim(r, tx->slot, SHM_CLASS_WHOLE, &tx->rover, &word);
-        if (span == UINT64_MAX) {
-            tx->want = shm_alloc_want(r);
-            return false;
-        }
-        if (!shm_alloc_claimed(tx, span, word, SHM_SPILL_OWNER, SHM_CLASS_WHOLE))
-            return false;
-        char *to = shm_at(r, shm_span_off(r, span));
-        memcpy(to, &next, 8);
-        memcpy(to + 8, &bytes, 8);
-        memcpy(to + SHM_SPILL_HEADER, tx->record + at, n);
-        next = shm_span_off(r, span);
-    }
-    *first = next;
-    return true;
 }
 
 void

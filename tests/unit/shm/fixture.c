@@ -16,7 +16,7 @@ fixture_open(struct fixture *f, unsigned extents)
     char path[64];
     struct shm_error e;
     snprintf(path, sizeof path, "/dev/shm/kvstash-test-%d", (int)getpid());
-    struct shm_region_options o = {.path = path, .bytes = 256u << 20, .shards = 4, .databases = 2, .slots = 3,
+    struct shm_region_options o = {.path = path, .bytes = 256u << 20, .shards = 4, .databases = 2, .slots = 5,
         .shared_bytes = 4096, .hugepages = SHM_HUGEPAGES_NEVER};
     cr_assert(shm_region_create(&f->region, &o, &e), "%s", e.text);
     unlink(path);
