@@ -96,6 +96,11 @@ keyspace_expire_step(struct engine *e, struct expire_sweep *sweep)
     struct shm_tree tree = shm_tree_of_db(e->region, shard, db);
     bool more = true;
     shm_tx_enter_read(&e->tx, &id, 1);
+    if (e->tx.want != SHM_WANT_NOTHING) { /* the gate is closed, or the shard off: another one's turn */
+        shm_tx_leave_read(&e->tx);
+        next_tree(e, sweep);
+        return 0;
+    }
     for (unsigned i = 0; i < SEGMENTS && more && !f.full; i++) {
         uint64_t at = sweep->cursor;
         more = shm_table_walk(&tree, &sweep->cursor, note_expired, &f);

@@ -21,6 +21,7 @@
 #include "housekeeper/pool.h"
 #include "process/process.h"
 #include "shm/shm_epoch.h"
+#include "shm/shm_gate.h"
 #include "shm/shm_reclaim.h"
 #include "shm/shm_span.h"
 
@@ -103,9 +104,9 @@ turn(struct housekeeper *k)
     struct shm_region *r = k->engine.region;
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
-    bool reclaiming = reclaim_turn(k), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
+    bool reclaiming = shm_gate_is_open(r) && reclaim_turn(k), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
     int64_t from = clock_ns();
-    bool busy = reclaiming | expire_turn(k);
+    bool busy = reclaiming | (shm_gate_is_open(r) && expire_turn(k));
     latency_add(&k->engine, "expire-cycle", (uint64_t)(clock_ns() - from));
     shm_span_audit(r, &k->audit, AUDIT_SPANS, shm_epoch_advance(r));
     atomic_fetch_add_explicit(&slot->progress, 1, memory_order_relaxed);
@@ -128,6 +129,7 @@ housekeeper_main(const struct heritage *h, unsigned slot)
         return false;
     if (!engine_open(&k.engine, h->region, slot))
         never_reached("a new process has memory for its engine");
+    k.engine.tx.gate = SHM_TX_TURNS_BACK; /* who closed the gate may wait for memory */
     config_settle(&k.engine);
     pool_init(&k.pool, h->region, slot);
     process_up(h, slot);

@@ -10,10 +10,12 @@
 #include "shm/shm_alloc.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "shm/shm_span.h"
 
 #define LONG_UNDO (256u << 10)
+#define POOL_STEP_NS 200000
 
 enum shm_want
 shm_alloc_want(const struct shm_region *r)
@@ -102,11 +104,26 @@ meta_init(struct shm_span_meta_sh *m, unsigned shard, unsigned class)
         m->bitmap[b / 64] |= 1ull << (b % 64);
 }
 
+/* A bare transaction cannot be undone and run again, so it waits here: nobody needs what it holds. UINT64_MAX: the limit. */
+static uint64_t
+wait_for_span(struct shm_tx *tx, unsigned class, uint64_t *word)
+{
+    uint64_t span = UINT64_MAX;
+    while (span == UINT64_MAX && shm_alloc_want(tx->region) == SHM_WANT_POOL) {
+        nanosleep(&(struct timespec){.tv_nsec = POOL_STEP_NS}, NULL);
+        shm_region_progress(tx->region);
+        span = shm_span_claim(tx->region, tx->slot, class, &tx->rover, word);
+    }
+    return span;
+}
+
 static bool
 add_span(struct shm_tx *tx, unsigned shard, unsigned class)
 {
     struct shm_region *r = tx->region;
     uint64_t word, span = shm_span_claim(r, tx->slot, class, &tx->rover, &word);
+    if (span == UINT64_MAX && tx->bare)
+        span = wait_for_span(tx, class, &word);
     if (span == UINT64_MAX) {
         tx->want = shm_alloc_want(r);
         return false;

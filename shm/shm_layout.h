@@ -292,7 +292,12 @@ struct shm_mailbox_sh {
 };
 
 /* ---- header ---- */
-enum shm_region_state { SHM_REGION_CREATING = 0, SHM_REGION_LOADING = 1, SHM_REGION_READY = 2 };
+enum shm_region_state {
+    SHM_REGION_CREATING = 0,
+    SHM_REGION_LOADING = 1, /* its data are being made from files: worth nothing until READY, never attached */
+    SHM_REGION_READY = 2,
+    SHM_REGION_GATED = 3,   /* its data are whole, and nobody but who closed the gate may touch them (shm_gate.h) */
+};
 
 struct shm_header_sh {
     uint64_t magic;

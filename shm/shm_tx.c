@@ -20,6 +20,7 @@
 
 #include "shm/shm_alloc.h"
 #include "shm/shm_crash.h"
+#include "shm/shm_gate.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_mail.h"
 #include "shm/shm_recover.h"
@@ -60,6 +61,14 @@ shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot)
     return true;
 }
 
+void
+shm_tx_make_bare(struct shm_tx *tx)
+{
+    xassert(!tx->active && !tx->reading);
+    tx->bare = true;
+    tx->gate = SHM_TX_INSIDE;
+}
+
 static void
 chain_trim(struct shm_tx *tx, _Atomic uint64_t *chain, unsigned *have, unsigned keep)
 {
@@ -96,12 +105,31 @@ ring_has_room(const struct shm_tx *tx)
     return head - atomic_load_explicit(&ring->tail, memory_order_acquire) < SHM_RING_SLOTS;
 }
 
+/* What begins empty, of any transaction. */
+static void
+begin_private(struct shm_tx *tx)
+{
+    tx->active = true;
+    tx->undo_end = 0;
+    tx->undo_room = SHM_UNDO_FIXED;
+    tx->nfreed = tx->nclaims = tx->nemptied = 0;
+    tx->record_len = 0;
+    tx->record_effects = 0;
+    tx->log_failed = tx->logging = false;
+    tx->noting_claims = false;
+    shm_mail_rewind(tx, 0);
+}
+
 bool
 shm_tx_begin(struct shm_tx *tx)
 {
     struct shm_journal_sh *j = tx->journal;
     xassert(!tx->active && !tx->reading);
     tx->want = SHM_WANT_NOTHING;
+    if (tx->bare) {
+        begin_private(tx);
+        return true;
+    }
     tx->mode = atomic_load_explicit(&tx->region->header->mode, memory_order_acquire);
     bool logging = (tx->mode & SHM_MODE_LOG_MASK) != 0;
     if (logging && !ring_has_room(tx)) {
@@ -124,15 +152,7 @@ shm_tx_begin(struct shm_tx *tx)
     SHM_POINT();
     atomic_store_explicit(&j->state, SHM_JOURNAL_ACTIVE, memory_order_release);
     SHM_POINT();
-    tx->active = true;
-    tx->undo_end = 0;
-    tx->undo_room = SHM_UNDO_FIXED;
-    tx->nfreed = tx->nclaims = tx->nemptied = 0;
-    tx->record_len = 0;
-    tx->record_effects = 0;
-    tx->log_failed = tx->logging = false;
-    tx->noting_claims = false;
-    shm_mail_rewind(tx, 0);
+    begin_private(tx);
     return true;
 }
 
@@ -146,17 +166,41 @@ refuse_shard(struct shm_tx *tx, unsigned id, enum shm_shard_state most)
     tx->refused = (uint16_t)id;
 }
 
-/* False: its holder lives on and the patience is at its end (tx->want). */
+/* The first lock of a shard is held: is the gate open for this transaction? Who closes it passes over all locks afterwards, so
+ * one look under one lock is enough. */
+static bool
+may_pass(const struct shm_tx *tx, unsigned id)
+{
+    return tx->nlocked > 0 || id >= tx->region->nshards || tx->gate == SHM_TX_INSIDE || shm_gate_is_open(tx->region);
+}
+
+/* Takes the lock with the gate open. False: its holder lives on, or the gate is closed, and the patience is at its end. */
+static bool
+take_lock(struct shm_tx *tx, unsigned id)
+{
+    for (;;) {
+        unsigned trouble = shm_lock_take_within(tx->region, tx->slot, id, tx->patience_us);
+        if (trouble == SHM_LOCK_BUSY)
+            return false;
+        tx->waits += trouble;
+        if (__builtin_expect(may_pass(tx, id), 1))
+            return true;
+        shm_lock_drop(tx->region, id);
+        if (tx->gate == SHM_TX_TURNS_BACK || tx->patience_us != SHM_LOCK_PATIENT)
+            return false;
+        shm_gate_wait(tx->region);
+    }
+}
+
+/* False: it is not to be had now (tx->want). */
 static bool
 remember_lock(struct shm_tx *tx, unsigned id)
 {
     xassert(tx->nlocked == 0 || tx->locked[tx->nlocked - 1] < id); /* the rank */
-    unsigned trouble = shm_lock_take_within(tx->region, tx->slot, id, tx->patience_us);
-    if (trouble == SHM_LOCK_BUSY) {
+    if (!tx->bare && !take_lock(tx, id)) {
         tx->want = SHM_WANT_LOCK;
         return false;
     }
-    tx->waits += trouble;
     tx->locked[tx->nlocked++] = (uint16_t)id;
     tx->locked_bits[id / 64] |= 1ull << (id % 64);
     return true;
@@ -171,6 +215,8 @@ shm_tx_enter(struct shm_tx *tx, const uint16_t *ids, unsigned n)
         unsigned id = ids[i], word = id / 64;
         if (!remember_lock(tx, id))
             return;
+        if (tx->bare)
+            continue;
         if (tx->nlocked == 1) /* who switches the log then passes over this lock, and so sees this transaction end */
             tx->logging = shm_ring_logging(tx->region);
         SHM_POINT();
@@ -213,7 +259,8 @@ drop_all(struct shm_tx *tx)
     for (unsigned i = 0; i < tx->nlocked; i++) {
         unsigned id = tx->locked[i];
         tx->locked_bits[id / 64] &= ~(1ull << (id % 64));
-        shm_lock_drop(tx->region, id);
+        if (!tx->bare)
+            shm_lock_drop(tx->region, id);
         SHM_POINT();
     }
     tx->nlocked = 0;
@@ -304,7 +351,7 @@ note_piece(struct shm_tx *tx, char *p, size_t n)
 #ifdef KVSTASH_DEBUG
     xassert(may_change(tx, p) && may_change(tx, p + n - 1));
 #endif
-    if (shm_tx_is_fresh(tx, p))
+    if (tx->bare || shm_tx_is_fresh(tx, p))
         return true;
     if (tx->undo_end + padded + 8 > tx->undo_room && !undo_next_piece(tx))
         return false;
@@ -393,7 +440,7 @@ shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp)
 void
 shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp)
 {
-    xassert(tx->active && tx->undo_end >= sp->undo_end);
+    xassert(tx->active && !tx->bare && tx->undo_end >= sp->undo_end);
     shm_recover_undo(tx->region, tx->journal, tx->undo_end, sp->undo_end);
     tx->undo_end = sp->undo_end;
     tx->undo_room = sp->undo_room;
@@ -430,6 +477,17 @@ retire(struct shm_tx *tx)
         chain_trim(tx, tx->journal->redo_chain, &tx->redo_spans, CHAIN_KEPT);
 }
 
+/* Nothing of a bare transaction is undone: who aborts one gives the load up. */
+static void
+end_bare(struct shm_tx *tx)
+{
+    for (unsigned i = 0; i < tx->nlocked; i++)
+        if (tx->locked[i] < tx->region->nshards)
+            tx->used_delta[tx->locked[i]] = 0;
+    drop_all(tx);
+    tx->active = false;
+}
+
 static void
 set_state(struct shm_tx *tx, enum shm_journal_state state)
 {
@@ -444,6 +502,10 @@ shm_tx_abort(struct shm_tx *tx)
 {
     enum shm_want want = tx->want;
     xassert(tx->active);
+    if (tx->bare) {
+        end_bare(tx);
+        return;
+    }
     shm_recover_undo(tx->region, tx->journal, tx->undo_end, 0);
     ORDER();
     set_state(tx, SHM_JOURNAL_IDLE);
@@ -561,11 +623,32 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
     return shm_mail_put(tx) && redo_prepare(tx);
 }
 
+/* Claimed spans become the shards', emptied ones free, in place: nobody looks on. */
+static bool
+commit_bare(struct shm_tx *tx)
+{
+    bool ok = tx->want == SHM_WANT_NOTHING && shm_alloc_settle(tx);
+    for (size_t i = 0; i < tx->nclaims && ok; i++) {
+        const struct shm_claim *c = &tx->claims[i];
+        ok = shm_span_swap(tx->region, c->span, c->word,
+            shm_span_word(shm_span_word_generation(c->word) + 1, c->owner, c->class, SHM_SPAN_USED));
+    }
+    for (size_t i = 0; i < tx->nemptied && ok; i++) {
+        uint64_t word = atomic_load_explicit(&tx->region->span_words[tx->emptied[i]], memory_order_relaxed);
+        ok = shm_span_swap(tx->region, tx->emptied[i], word, shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
+    }
+    end_bare(tx);
+    tx->commits += ok;
+    return ok;
+}
+
 bool
 shm_tx_commit(struct shm_tx *tx)
 {
     uint64_t spilled = 0;
     xassert(tx->active);
+    if (tx->bare)
+        return commit_bare(tx);
     bool log = tx->record_effects > 0;
     if (!prepare(tx, log, &spilled)) {
         shm_tx_abort(tx);

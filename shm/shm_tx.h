@@ -29,6 +29,10 @@
 
 enum shm_want { SHM_WANT_NOTHING = 0, SHM_WANT_POOL, SHM_WANT_LIMIT, SHM_WANT_RING, SHM_WANT_HEAP, SHM_WANT_SHARD, SHM_WANT_MODE, SHM_WANT_LOCK, SHM_WANT_MAIL };
 
+/* What a transaction does at the region's closed gate (shm_gate.h): waits, holding nothing; turns back with SHM_WANT_LOCK, as
+ * those with little patience do; or is of the process that closed it. */
+enum shm_tx_gate { SHM_TX_WAITS = 0, SHM_TX_TURNS_BACK, SHM_TX_INSIDE };
+
 struct shm_claim {
     uint64_t span;
     uint64_t word;      /* its span word now: CLAIMED by this slot */
@@ -43,6 +47,8 @@ struct shm_tx {
     uint32_t generation;   /* of the slot, when taken */
     bool active;           /* between begin and commit or abort */
     bool reading;          /* between enter_read and leave_read */
+    bool bare;             /* of a loader: see shm_tx_make_bare */
+    enum shm_tx_gate gate;
     enum shm_want want;    /* why the last alloc or enter failed */
     uint32_t patience_us;  /* how long enter waits for a lock's living holder; SHM_LOCK_PATIENT: as long as it takes */
     uint16_t refused;      /* SHM_WANT_SHARD: the shard that is not ON */
@@ -88,6 +94,11 @@ struct shm_savepoint {
 /* Binds a handle to a slot that this process owns. False if private memory is short. */
 bool shm_tx_open(struct shm_tx *tx, struct shm_region *r, unsigned slot);
 void shm_tx_close(struct shm_tx *tx);
+/* From now on this handle's transactions take no locks, note nothing and cannot be undone, at a third of the cost: for those who
+ * fill a region whose gate is closed (state LOADING), where a death in the middle makes the whole worthless (shm_wipe.h).
+ * Shards are shared out between loaders by agreement. An allocation waits for the pool; what fails all the same (tx->want), or
+ * would have to be aborted, ends the load. Everything else, counts and bytes in use, is kept as always. */
+void shm_tx_make_bare(struct shm_tx *tx);
 
 /* False: the log ring is full (tx->want = SHM_WANT_RING); nothing is begun, park and try again. */
 bool shm_tx_begin(struct shm_tx *tx);
