@@ -62,6 +62,12 @@ struct cmd {
 
 /* The command's one time: wall clock in ms, read under the locks at first use. */
 int64_t cmd_now(struct cmd *c);
+/* Is this time over? Never while data are loaded, as in Redis: the sweep will see to it. */
+static inline bool
+cmd_is_over(struct cmd *c, int64_t when_ms)
+{
+    return !c->tx->bare && cmd_now(c) >= when_ms;
+}
 /* Arguments by number. */
 static inline const char *
 cmd_arg(const struct cmd *c, int i)

@@ -238,7 +238,7 @@ restore_value(struct restore *r, struct type_rdb *d)
     shm_tx_savepoint(c->tx, &before);
     if (found && !keyspace_delete(c, &r->ref))
         return;
-    if (r->when_ms != -1 && r->when_ms <= cmd_now(c)) {
+    if (r->when_ms != -1 && cmd_is_over(c, r->when_ms)) {
         if (found) {
             c->dirty++;
             cmd_effectf(c, "DEL %b", r->ref.name, r->ref.name_len);

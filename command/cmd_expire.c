@@ -86,7 +86,7 @@ expire_generic(struct cmd *c, bool relative, bool seconds)
         resp_out_int(c->out, 0);
         return;
     }
-    if (when <= cmd_now(c)) {
+    if (cmd_is_over(c, when)) {
         if (!keyspace_delete(c, &ref))
             return;
         cmd_effectf(c, "DEL %b", ref.name, ref.name_len);

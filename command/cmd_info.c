@@ -163,10 +163,23 @@ info_memory(struct info *i)
 
 /* ---- persistence, stats, replication, cpu ------------------------------------------------------------------------------- */
 
+/* Is the keyspace being loaded, and how far is it? */
+static void
+persistence_loading(struct info *i)
+{
+    const struct loading_sh *l = &i->engine->control->loading;
+    struct loading_progress p = loading_progress(l);
+    FIELD(i, "loading_start_time:%ld\r\nloading_total_bytes:%lu", (long)(atomic_load(&l->started_ms) / 1000), (unsigned long)p.total);
+    FIELD(i, "loading_rdb_used_mem:%lu\r\nloading_loaded_bytes:%lu", (unsigned long)atomic_load(&l->used_memory), (unsigned long)p.loaded);
+    FIELD(i, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%ld", p.percent, (long)p.eta_s);
+}
+
 static void
 info_persistence(struct info *i)
 {
-    FIELD(i, "loading:0\r\nasync_loading:0\r\ncurrent_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
+    bool loading = atomic_load(&i->engine->control->loading.phase) == LOADING_RUNS;
+    FIELD(i, "loading:%d\r\nasync_loading:0", loading);
+    FIELD(i, "current_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
              "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\ncurrent_save_keys_total:0\r\nrdb_changes_since_last_save:0\r\n"
              "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:%ld", (long)(i->engine->control->started_ms / 1000));
     buf_append_str(i->text,
@@ -175,6 +188,8 @@ info_persistence(struct info *i)
         "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\naof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
         "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\naof_rewrites_consecutive_failures:0\r\naof_last_write_status:ok\r\n"
         "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+    if (loading)
+        persistence_loading(i);
 }
 
 static void

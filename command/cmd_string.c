@@ -314,7 +314,7 @@ cmd_getdel(struct cmd *c)
 static void
 getex_apply(struct cmd *c, struct key_ref *ref, const struct set_options *o, int64_t when_ms)
 {
-    if ((o->flags & (OPT_EXAT | OPT_PXAT)) && when_ms <= cmd_now(c)) {
+    if ((o->flags & (OPT_EXAT | OPT_PXAT)) && cmd_is_over(c, when_ms)) {
         if (!keyspace_delete(c, ref))
             return;
         cmd_effectf(c, "DEL %b", ref->name, ref->name_len);

@@ -11,6 +11,7 @@
 
 #include "command/config.h"
 #include "command/latency.h"
+#include "command/loading.h"
 #include "command/monitor.h"
 #include "command/persist.h"
 #include "command/slowlog.h"
@@ -62,6 +63,7 @@ struct control_sh {
     struct control_slot_sh slot[SHM_SLOTS_MAX];
     struct control_slot_sh before; /* under CONFIG: the totals at the last CONFIG RESETSTAT, which readers subtract */
     struct persist_sh persist;
+    struct loading_sh loading;
     struct config_page_sh config;
     struct latency_sh latency;
     struct slowlog_sh slowlog;

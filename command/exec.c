@@ -101,6 +101,8 @@ refused(const struct engine *e, const struct session *s, const struct command_ro
         resp_out_error(out, "NOAUTH Authentication required.");
     else if ((row->flags & CMD_DENYOOM) && over_limit(e))
         resp_out_error(out, oom_text);
+    else if (!(row->flags & CMD_LOADING) && loading_answer(e) == LOADING_REFUSE)
+        resp_out_error(out, "LOADING Redis is loading the dataset in memory");
     else if ((s->flags & SESSION_MONITOR) && (row->flags & (CMD_WRITE | CMD_READONLY)))
         resp_out_error(out, "ERR Replica can't interact with the keyspace");
     else
@@ -324,10 +326,12 @@ run_free(struct cmd *c)
     return c->again ? EXEC_AGAIN : EXEC_DONE;
 }
 
-/* Does CLIENT PAUSE hold this command back? */
+/* Does CLIENT PAUSE hold this command back, or the gate? */
 static bool
-is_paused(const struct engine *e, const struct command_row *row)
+is_held_back(const struct engine *e, const struct command_row *row)
 {
+    if (!(row->flags & CMD_LOADING) && loading_answer(e) != LOADING_GO_ON)
+        return true;
     int64_t until = atomic_load_explicit(&e->control->pause_until_ms, memory_order_relaxed);
     if (__builtin_expect(until == 0, 1))
         return false;
@@ -412,7 +416,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
         account_refused(e, row, out, mark);
         return buf_failed(out->buf) ? EXEC_CLOSE : EXEC_DONE;
     }
-    if (is_paused(e, row) && !s->awaits) /* who waits for its own pause to be seen goes on */
+    if (is_held_back(e, row) && !s->awaits) /* who waits for its own pause to be seen goes on */
         return EXEC_AGAIN;
     struct cmd c = {.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
     account_begin(e, row);

@@ -40,7 +40,7 @@ ref_of_key(struct cmd *c, unsigned k, struct key_ref *ref)
 static bool
 is_expired(struct cmd *c, const struct shm_entry_sh *e)
 {
-    return (e->flags & SHM_ENTRY_EXPIRES) && cmd_now(c) > shm_entry_expiry(e);
+    return (e->flags & SHM_ENTRY_EXPIRES) && !c->tx->bare && cmd_now(c) > shm_entry_expiry(e);
 }
 
 /* Finds the key, hiding an expired one. */

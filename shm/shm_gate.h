@@ -8,7 +8,8 @@
  * Each pass raises all sequences. Who reads without locks notes a sequence, looks at the gate behind it, and compares the sequence at
  * the end: if the gate was closed or opened since, it differs; else the look has told.
  *
- * Process: persister (DEBUG RELOAD, LOADAOF); at a start the region is made with its gate closed, and the master has it opened.
+ * Process: persister (DEBUG RELOAD, LOADAOF); at a start, when nobody is inside, the master closes and opens it by the state
+ * alone.
  * Locks: each shard's, one after the other. Crash: GATED: whoever comes next opens it; LOADING: the data are loaded anew.
  */
 #ifndef KVSTASH_SHM_GATE_H
@@ -27,8 +28,8 @@ shm_gate_is_open(const struct shm_region *r)
 void shm_gate_close(struct shm_tx *tx);
 /* From now on the data are worth nothing: they are wiped and loaded. The gate is closed. */
 void shm_gate_load(struct shm_region *r);
-/* The data are whole. `slot` is the caller's. */
-void shm_gate_open(struct shm_region *r, unsigned slot);
+/* The data are whole, and for everybody. */
+void shm_gate_open(struct shm_region *r);
 
 /* One step of waiting for the gate, holding nothing. */
 void shm_gate_wait(const struct shm_region *r);

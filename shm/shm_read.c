@@ -109,7 +109,7 @@ shm_read_entry(const struct shm_tree *t, uint64_t position, const char *key, siz
             __builtin_ia32_pause();
             continue;
         }
-        if (!shm_gate_is_open(t->region)) /* behind the sequence, which changes at its closing and at its opening */
+        if (!shm_gate_is_open(t->region)) /* behind the sequence, which its closing changes */
             return SHM_READ_RETRY;
         /* stored before the sequence became even again */
         if (atomic_load_explicit(&t->region->shards[t->shard].state, memory_order_relaxed) == SHM_SHARD_OFF)

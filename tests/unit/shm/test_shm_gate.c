@@ -45,7 +45,7 @@ Test(gate, bare_is_the_same, .timeout = 60)
     cr_assert_eq(bare.undo_end, 0);
     fixture_check(&f);
     cr_assert_eq(fixture_digest(&f.region), want);
-    shm_gate_open(&f.region, 0);
+    shm_gate_open(&f.region);
     cr_assert_neq(atomic_load(&f.region.shards[0].seq), seq);
     shm_tx_close(&bare);
     f.tx.gate = SHM_TX_WAITS;
@@ -97,7 +97,7 @@ Test(gate, closed)
     cr_assert_eq(other.want, SHM_WANT_LOCK);
     shm_tx_leave_read(&other);
     put(&f.tx, 0, 10, "inside");
-    shm_gate_open(&f.region, 0);
+    shm_gate_open(&f.region);
     put(&other, 0, 10, "again");
     fixture_check(&f);
     shm_tx_close(&other);
@@ -109,7 +109,7 @@ open_later(void *arg)
 {
     struct fixture *f = arg;
     usleep(20000);
-    shm_gate_open(&f->region, 0);
+    shm_gate_open(&f->region);
     return NULL;
 }
 

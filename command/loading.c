@@ -1,0 +1,57 @@
+/* loading.c - what others see of a load (see loading.h). */
+#include "command/loading.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "command/control.h"
+#include "command/engine.h"
+#include "shm/shm_gate.h"
+
+#define SECOND_NS 1000000000LL
+
+enum loading_answer
+loading_answer(const struct engine *e)
+{
+    const struct loading_sh *l = &e->control->loading;
+    if (__builtin_expect(shm_gate_is_open(e->region), 1) || e->tx.gate == SHM_TX_INSIDE)
+        return LOADING_GO_ON;
+    if (atomic_load(&e->region->header->state) == SHM_REGION_GATED)
+        return LOADING_WAIT;
+    bool young = clock_ns() - atomic_load(&l->started_ns) < LOADING_QUIET_MS * (SECOND_NS / 1000);
+    return atomic_load(&l->quiet) && young ? LOADING_WAIT : LOADING_REFUSE;
+}
+
+/* Each loader goes through all files; the load is as far as the slowest. */
+struct loading_progress
+loading_progress(const struct loading_sh *l)
+{
+    struct loading_progress p = {.total = atomic_load(&l->total_bytes), .loaded = UINT64_MAX, .eta_s = 1};
+    unsigned parts = atomic_load(&l->parts);
+    for (unsigned i = 0; i < parts && i < LOADING_PARTS_MAX; i++) {
+        uint64_t at = atomic_load_explicit(&l->part[i].at, memory_order_relaxed);
+        p.loaded = at < p.loaded ? at : p.loaded;
+    }
+    if (p.loaded > p.total)
+        p.loaded = parts ? p.total : 0;
+    p.percent = p.total ? 100.0 * (double)p.loaded / (double)p.total : 0;
+    p.passed_s = (double)(clock_ns() - atomic_load(&l->started_ns)) / (double)SECOND_NS;
+    if (p.percent > 0)
+        p.eta_s = (int64_t)(p.passed_s / p.percent * (100 - p.percent));
+    return p;
+}
+
+void
+loading_fail(struct loading_sh *l, const char *format, ...)
+{
+    va_list ap;
+    uint32_t nobody = 0;
+    if (!atomic_compare_exchange_strong(&l->error_taken, &nobody, 1))
+        return;
+    va_start(ap, format);
+    vsnprintf(l->error, sizeof l->error, format, ap);
+    va_end(ap);
+    atomic_store(&l->phase, LOADING_FAILED);
+}
