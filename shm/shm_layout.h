@@ -198,31 +198,37 @@ struct shm_journal_sh {
 };
 _Static_assert(sizeof(struct shm_journal_sh) <= SHM_JOURNAL_BYTES, "fixed part of a journal");
 
-/* ---- the log ring of a process slot: Q, one writer and one reader (shm_ring.h) ---- */
-#define SHM_RING_SLOTS 16384u
-#define SHM_RECORD_INLINE 192u
+/* ---- the log ring of a process slot: Q, one writer and one reader (shm_ring.h) ----
+ * Units of one cache line; a record is a unit with its head, and as many behind it as its payload fills. Positions count units
+ * and never wrap; a payload may go on at the ring's beginning. */
+#define SHM_RING_UNIT 64u
+#define SHM_RING_UNITS 65536u
+#define SHM_RECORD_INLINE 16320u /* the longest payload that lies in the ring */
+#define SHM_RECORD_UNITS_MAX (1 + SHM_RECORD_INLINE / SHM_RING_UNIT)
 
 struct shm_record_sh {
     uint64_t ticket;
     uint64_t transaction;
     uint32_t length;   /* bytes of payload */
-    uint32_t crc;      /* crc of the payload, 0 until the persister needs it */
+    uint32_t crc;      /* 0: not used */
     uint16_t database; /* of the first effect */
     uint16_t flags;
     uint32_t effects;  /* commands in the payload */
-    uint64_t spill;    /* 0: payload inline; else offset of the first spill span (shm_ring.h) */
+    uint64_t spill;    /* 0: payload in the ring; else offset of the first spill span (shm_ring.h), which the reader frees */
     uint64_t trace;
     uint64_t unused[2];
-    uint8_t payload[SHM_RECORD_INLINE];
 };
-_Static_assert(sizeof(struct shm_record_sh) == 256, "four lines a descriptor");
+_Static_assert(sizeof(struct shm_record_sh) == SHM_RING_UNIT, "a record's head is one unit");
 
 struct shm_ring_sh {
-    _Atomic uint64_t head; /* written by the slot's owner (and its recovery): records published */
+    _Atomic uint64_t head; /* written by the slot's owner (and its recovery): units published */
     uint64_t pad0[7];
-    _Atomic uint64_t tail; /* written by the reader: records taken */
-    uint64_t pad1[7];
-    struct shm_record_sh record[SHM_RING_SLOTS];
+    _Atomic uint64_t tail; /* written by the reader: units that are the writer's again */
+    /* the reader's note of the spill span that it is about to free: who takes over finishes that */
+    _Atomic uint64_t freeing;      /* number of the span + 1; 0: none. Stored after the next two */
+    uint64_t freeing_word, freeing_next;
+    uint64_t pad1[4];
+    char unit[SHM_RING_UNITS][SHM_RING_UNIT];
 };
 
 /* ---- process slots ---- */

@@ -1,7 +1,13 @@
-/* shm_ring.c - switching the log on, and reading it in the order of tickets (see shm_ring.h; writing is shm_tx_commit).
+/* shm_ring.c - switching the log on, reading it in the order of tickets, giving its room back (see shm_ring.h; writing is
+ * shm_tx_commit).
+ *
+ * A spill span is freed in three stores: a note of it in the ring (its number, its exact word, the next of its chain), the record's
+ * chain without it, the compare-and-swap of its word. Whoever takes over after a death repeats the last two from the note: the
+ * word's generation makes a repeated swap fail. So nothing leaks, and nothing is freed twice.
  *
  * Process: the persister (or a test) reads. Locks: none to read; the switch passes over all shard locks once.
- * Crash: a reader's death leaves the tail where it was: its successor reads the records again.
+ * Crash: a reader's death leaves tails and note where they were: its successor reads the records again.
+ * Fails: a record that makes no sense is an assert: what writes it is this program.
  */
 #include "shm/shm_ring.h"
 
@@ -29,6 +35,7 @@ shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *
         atomic_fetch_or(&r->header->mode, 1ull << SHM_MODE_LOG_SHIFT);
     else
         atomic_fetch_and(&r->header->mode, ~SHM_MODE_LOG_MASK);
+    SHM_POINT();
     for (unsigned id = 0; id < r->nshards; id++) { /* whoever was inside has left, whoever comes sees the mode */
         shm_lock_take(r, slot, id);
         shm_lock_drop(r, id);
@@ -36,21 +43,128 @@ shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *
     return true;
 }
 
-/* Looks for the ticket at the front of a ring. */
-static bool
-find_front(struct shm_region *r, uint64_t ticket, unsigned *ring, const struct shm_record_sh **record)
+/* ---- giving room back -------------------------------------------------------------------------------------------------------- */
+
+/* The last two stores of freeing the span that is noted in the ring, and the note's end. */
+static void
+free_noted(struct shm_region *r, struct shm_ring_sh *ring)
 {
-    for (unsigned i = 0; i < r->nslots; i++) {
-        struct shm_ring_sh *q = &r->rings[i];
-        uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
-        if (atomic_load_explicit(&q->head, memory_order_acquire) == tail)
+    uint64_t span = atomic_load(&ring->freeing) - 1, word = ring->freeing_word;
+    struct shm_record_sh *front = shm_ring_record(ring, atomic_load(&ring->tail));
+    if (front->spill == shm_span_off(r, span))
+        front->spill = ring->freeing_next;
+    SHM_POINT();
+    shm_span_swap(r, span, word, shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
+    atomic_store_explicit(&ring->freeing, 0, memory_order_release);
+    SHM_POINT();
+}
+
+/* Frees the chain of the ring's front record; false: a span is not published yet. */
+static bool
+free_spill(struct shm_region *r, struct shm_ring_sh *ring)
+{
+    const struct shm_record_sh *front = shm_ring_record(ring, atomic_load(&ring->tail));
+    while (front->spill) {
+        uint64_t span = shm_span_of(r, front->spill), word = atomic_load(&r->span_words[span]);
+        if (shm_span_word_state(word) != SHM_SPAN_USED)
+            return false;
+        xassert(shm_span_word_owner(word) == SHM_SPILL_OWNER);
+        ring->freeing_word = word;
+        memcpy(&ring->freeing_next, shm_at(r, front->spill), 8);
+        SHM_POINT();
+        atomic_store_explicit(&ring->freeing, span + 1, memory_order_release);
+        SHM_POINT();
+        free_noted(r, ring);
+    }
+    return true;
+}
+
+static void
+move_tail(struct shm_ring_sh *ring, uint64_t to)
+{
+    SHM_POINT();
+    atomic_store_explicit(&ring->tail, to, memory_order_release);
+    SHM_POINT();
+}
+
+/* Record by record, up to a position. False: a span is not published yet. */
+static bool
+release_records(struct shm_region *r, struct shm_ring_sh *ring, uint64_t to)
+{
+    for (uint64_t tail; (tail = atomic_load_explicit(&ring->tail, memory_order_relaxed)) != to;) {
+        if (!free_spill(r, ring))
+            return false;
+        move_tail(ring, tail + shm_ring_units(shm_ring_record(ring, tail)->length));
+    }
+    return true;
+}
+
+bool
+shm_ring_release(struct shm_ring_reader *q, const uint64_t to[SHM_SLOTS_MAX], bool spilled)
+{
+    for (unsigned i = 0; i < q->region->nslots; i++) {
+        struct shm_ring_sh *ring = &q->region->rings[i];
+        if (atomic_load_explicit(&ring->tail, memory_order_relaxed) == to[i])
             continue;
-        const struct shm_record_sh *front = &q->record[tail % SHM_RING_SLOTS];
-        if (front->ticket == ticket) {
-            *ring = i;
-            *record = front;
-            return true;
-        }
+        if (!spilled)
+            move_tail(ring, to[i]);
+        else if (!release_records(q->region, ring, to[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------ */
+
+/* Drops what is older than `expected` from the ring's front. A span of it that is not published yet belongs to a process that has
+ * passed its commit point: it or its heir publishes it in a moment. */
+static void
+drop_older(struct shm_region *r, struct shm_ring_sh *ring, uint64_t expected)
+{
+    uint64_t to = atomic_load(&ring->tail), head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    while (to != head && shm_ring_record(ring, to)->ticket < expected)
+        to += shm_ring_units(shm_ring_record(ring, to)->length);
+    while (!release_records(r, ring, to))
+        shm_region_progress(r);
+}
+
+void
+shm_ring_open(struct shm_ring_reader *q, struct shm_region *r, uint64_t expected)
+{
+    *q = (struct shm_ring_reader){.region = r, .expected = expected};
+    for (unsigned i = 0; i < r->nslots; i++) {
+        struct shm_ring_sh *ring = &r->rings[i];
+        if (atomic_load(&ring->freeing))
+            free_noted(r, ring);
+        drop_older(r, ring, expected);
+        q->cursor[i] = q->head[i] = atomic_load(&ring->tail);
+    }
+}
+
+/* Is the record of the expected ticket the first of this ring? */
+static bool
+is_front(struct shm_ring_reader *q, unsigned i, const struct shm_record_sh **record)
+{
+    const struct shm_ring_sh *ring = &q->region->rings[i];
+    if (q->head[i] == q->cursor[i]) {
+        q->head[i] = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (q->head[i] == q->cursor[i])
+            return false;
+    }
+    *record = shm_ring_record(ring, q->cursor[i]);
+    return (*record)->ticket == q->expected;
+}
+
+static bool
+find_front(struct shm_ring_reader *q, const struct shm_record_sh **record)
+{
+    if (is_front(q, q->at, record)) /* records of one process often follow each other */
+        return true;
+    for (unsigned i = 0; i < q->region->nslots; i++) {
+        if (!is_front(q, i, record))
+            continue;
+        q->at = i;
+        return true;
     }
     return false;
 }
@@ -71,48 +185,49 @@ may_come(const struct shm_region *r, uint64_t ticket)
 }
 
 enum shm_ring_result
-shm_ring_next(struct shm_region *r, uint64_t *expected, unsigned *ring, const struct shm_record_sh **record)
+shm_ring_next(struct shm_ring_reader *q, const struct shm_record_sh **record)
 {
-    if (find_front(r, *expected, ring, record))
+    const struct shm_region *r = q->region;
+    if (find_front(q, record))
         return SHM_RING_RECORD;
     SHM_RACE_POINT();
-    if (atomic_load(&r->header->ticket) <= *expected)
+    if (atomic_load(&r->header->ticket) <= q->expected)
         return SHM_RING_EMPTY;
     SHM_RACE_POINT(); /* between counter and slots */
-    if (may_come(r, *expected))
+    if (may_come(r, q->expected))
         return SHM_RING_WAIT;
     SHM_RACE_POINT(); /* between slots and heads */
-    if (find_front(r, *expected, ring, record)) /* published between the first look and the slots' */
+    if (find_front(q, record)) /* published between the first look and the slots' */
         return SHM_RING_RECORD;
-    ++*expected;
+    q->expected++;
     return SHM_RING_HOLE;
 }
 
 void
-shm_ring_payload(const struct shm_region *r, const struct shm_record_sh *record, char *out)
+shm_ring_pass(struct shm_ring_reader *q)
 {
-    if (!record->spill) {
-        memcpy(out, record->payload, record->length);
-        return;
-    }
-    shm_spill_read(r, record->spill, record->length, out);
+    const struct shm_record_sh *record = shm_ring_record(&q->region->rings[q->at], q->cursor[q->at]);
+    xassert(record->ticket == q->expected);
+    q->spilled |= record->spill != 0;
+    q->cursor[q->at] += shm_ring_units(record->length);
+    q->expected++;
 }
 
-bool
-shm_ring_take(struct shm_region *r, unsigned ring, uint64_t *expected)
+const char *
+shm_ring_payload(const struct shm_ring_reader *q, const struct shm_record_sh *record, struct buf *room)
 {
-    struct shm_ring_sh *q = &r->rings[ring];
-    uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
-    struct shm_record_sh *front = &q->record[tail % SHM_RING_SLOTS];
-    while (front->spill) {
-        uint64_t span = shm_span_of(r, front->spill), next, word = atomic_load(&r->span_words[span]);
-        if (shm_span_word_state(word) != SHM_SPAN_USED)
-            return false;
-        memcpy(&next, shm_at(r, front->spill), 8);
-        front->spill = next;
-        shm_span_swap(r, span, word, shm_span_word(shm_span_word_generation(word) + 1, 0, 0, SHM_SPAN_FREE));
+    const struct shm_ring_sh *ring = &q->region->rings[q->at];
+    size_t first = (q->cursor[q->at] + 1) % SHM_RING_UNITS, straight = (SHM_RING_UNITS - first) * SHM_RING_UNIT;
+    if (!record->spill && record->length <= straight)
+        return ring->unit[first];
+    buf_clear(room, SIZE_MAX);
+    if (!buf_reserve(room, record->length))
+        return NULL;
+    if (record->spill) {
+        shm_spill_read(q->region, record->spill, record->length, room->data);
+    } else {
+        memcpy(room->data, ring->unit[first], straight);
+        memcpy(room->data + straight, ring->unit[0], record->length - straight);
     }
-    atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
-    ++*expected;
-    return true;
+    return room->data;
 }

@@ -4,7 +4,7 @@
  * The order of stores is the protocol, and each fence below keeps the compiler to it: a process that is killed has done
  * all stores of its past and none of its future, so program order is what recovery sees.
  *
- *   1 begin   clear held, ticket, logged, lists; floor = none; commit_pos = head + 1; state = ACTIVE
+ *   1 begin   clear held, ticket, logged, lists; floor = none; room in the ring for any record; state = ACTIVE
  *   2 enter   lock, held bit, sequence odd
  *   3 note    undo record, then its count, then (the caller) the word
  *   4 commit  floor = counter; draw the ticket; write the record; ring head  <- the commit point of logged ones
@@ -102,7 +102,7 @@ ring_has_room(const struct shm_tx *tx)
 {
     const struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    return head - atomic_load_explicit(&ring->tail, memory_order_acquire) < SHM_RING_SLOTS;
+    return head - atomic_load_explicit(&ring->tail, memory_order_acquire) + SHM_RECORD_UNITS_MAX <= SHM_RING_UNITS;
 }
 
 /* What begins empty, of any transaction. */
@@ -131,8 +131,8 @@ shm_tx_begin(struct shm_tx *tx)
         return true;
     }
     tx->mode = atomic_load_explicit(&tx->region->header->mode, memory_order_acquire);
-    bool logging = (tx->mode & SHM_MODE_LOG_MASK) != 0;
-    if (logging && !ring_has_room(tx)) {
+    /* the rings have memory only once the log was switched on */
+    if ((tx->mode & SHM_MODE_LOG_MASK) != 0 && !ring_has_room(tx)) {
         tx->want = SHM_WANT_RING;
         return false;
     }
@@ -145,9 +145,7 @@ shm_tx_begin(struct shm_tx *tx)
     atomic_store_explicit(&j->redo_count, 0, memory_order_relaxed);
     atomic_store_explicit(&j->follows, 0, memory_order_relaxed); /* here, not by who made it IDLE, who may die before he could */
     atomic_store_explicit(&j->floor, SHM_FLOOR_NONE, memory_order_relaxed);
-    /* the rings have memory only once the log was switched on; without, the position is never compared */
-    uint64_t head = logging ? atomic_load_explicit(&tx->region->rings[tx->slot].head, memory_order_relaxed) : 0;
-    atomic_store_explicit(&j->commit_pos, logging ? head + 1 : UINT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&j->commit_pos, UINT64_MAX, memory_order_relaxed); /* known when the record is */
     j->transactions++;
     SHM_POINT();
     atomic_store_explicit(&j->state, SHM_JOURNAL_ACTIVE, memory_order_release);
@@ -576,7 +574,8 @@ publish(struct shm_tx *tx, uint64_t spilled)
     struct shm_journal_sh *j = tx->journal;
     struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    atomic_store_explicit(&j->commit_pos, head + 1, memory_order_relaxed);
+    uint64_t end = head + shm_ring_units(tx->record_len);
+    atomic_store_explicit(&j->commit_pos, end, memory_order_relaxed);
     atomic_store_explicit(&j->logged, 1, memory_order_release);
     ORDER();
     SHM_POINT();
@@ -587,9 +586,9 @@ publish(struct shm_tx *tx, uint64_t spilled)
     SHM_POINT();
     atomic_store(&j->ticket, ticket);
     SHM_POINT();
-    shm_tx_record_write(tx, &ring->record[head % SHM_RING_SLOTS], ticket, spilled);
+    shm_tx_record_write(tx, ring, head, ticket, spilled);
     SHM_POINT();
-    atomic_store_explicit(&ring->head, head + 1, memory_order_release); /* the commit point */
+    atomic_store_explicit(&ring->head, end, memory_order_release); /* the commit point */
     ORDER();
     SHM_POINT();
     tx->last_ticket = ticket;
@@ -618,8 +617,12 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
     }
     if (!shm_alloc_settle(tx))
         return false;
-    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_spill_write(tx, tx->record, tx->record_len, SHM_SPILL_OWNER, spilled))
+    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_spill_write(tx, tx->record, tx->record_len, SHM_SPILL_OWNER, spilled)) {
+        const struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
+        if (tx->want == SHM_WANT_LIMIT && shm_ring_filled(ring) > 0)
+            tx->want = SHM_WANT_RING; /* what earlier records took comes back when they are read */
         return false;
+    }
     return shm_mail_put(tx) && redo_prepare(tx);
 }
 

@@ -1,7 +1,7 @@
 /* shm_tx_record.c - the record that a transaction leaves in the log: the effects of its commands (see shm_tx.h, shm_tx_record.h).
  *
  * Effects are gathered in private memory while the commands run, so a command that is rolled back has written nothing for the
- * log. At the commit a short record goes into the ring's slot, a long one into spans that are claimed before the commit point.
+ * log. At the commit a short record goes into the ring, a long one into spans that are claimed before the commit point.
  * When it becomes visible is shm_tx.c's business. Rewinding to a savepoint is too: it sets record_len back.
  *
  * Process: every process with a journal. Locks: none of its own. Crash: claimed spans are the transaction's, swept with it.
@@ -10,6 +10,8 @@
 #include "shm/shm_tx_record.h"
 
 #include <stdlib.h>
+
+#include "shm/shm_ring.h"
 
 bool
 shm_tx_logging(const struct shm_tx *tx)
@@ -61,18 +63,21 @@ shm_tx_effect(struct shm_tx *tx, unsigned db, int argc, const struct shm_effect_
         tx->record_database = (uint16_t)db;
 }
 
-void
-shm_tx_record_write(struct shm_tx *tx, struct shm_record_sh *rec, uint64_t ticket, uint64_t spilled)
+/* The payload, from the unit at `at` on; it may go on at the ring's beginning. */
+static void
+write_payload(const struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at)
 {
-    rec->ticket = ticket;
-    rec->transaction = tx->journal->transactions;
-    rec->length = (uint32_t)tx->record_len;
-    rec->crc = 0;
-    rec->database = tx->record_database;
-    rec->flags = 0;
-    rec->effects = tx->record_effects;
-    rec->spill = spilled;
-    rec->trace = 0;
+    size_t first = at % SHM_RING_UNITS, room = (SHM_RING_UNITS - first) * SHM_RING_UNIT;
+    size_t n = tx->record_len < room ? tx->record_len : room;
+    memcpy(ring->unit[first], tx->record, n);
+    memcpy(ring->unit[0], tx->record + n, tx->record_len - n);
+}
+
+void
+shm_tx_record_write(struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at, uint64_t ticket, uint64_t spilled)
+{
+    *shm_ring_record(ring, at) = (struct shm_record_sh){.ticket = ticket, .transaction = tx->journal->transactions,
+        .length = (uint32_t)tx->record_len, .database = tx->record_database, .effects = tx->record_effects, .spill = spilled};
     if (!spilled)
-        memcpy(rec->payload, tx->record, tx->record_len);
+        write_payload(tx, ring, at + 1);
 }

@@ -165,7 +165,7 @@ build(struct run *t)
     rig_clear(&t->rig);
     if (t->c->before)
         rig_do(&t->rig, t->c->before, NULL);
-    if (t->rig.expected)
+    if (t->rig.log.expected)
         rig_drain_log(&t->rig);
     t->built = true;
     phase_next(t);
@@ -228,7 +228,7 @@ learn(struct run *t)
     t->new = rig_check(&t->rig, t->change.text);
     for (unsigned i = 0; i < t->probes; i++)
         rig_line_run(&t->rig, &t->probe[i].line, &t->probe[i].new);
-    if (t->rig.expected)
+    if (t->rig.log.expected)
         rig_drain_log(&t->rig);
     t->logs = t->rig.records[RIG_OWN] == records + 1;
     buf_destroy(&reply);
@@ -246,7 +246,7 @@ judge(struct run *t, uint64_t n, uint64_t m)
     uint64_t records = t->rig.records[RIG_VICTIM], now = rig_check(&t->rig, what);
     if (now != t->old && now != t->new && !t->c->steps)
         rig_fail("%s: neither the old state nor the new one", what);
-    if (t->rig.expected) {
+    if (t->rig.log.expected) {
         rig_drain_log(&t->rig);
         bool recorded = t->rig.records[RIG_VICTIM] > records;
         if (t->logs && !t->c->steps && t->old != t->new && recorded != (now == t->new))
@@ -408,7 +408,7 @@ summary(const struct run *t, unsigned cases, unsigned waiting)
         printf(" %s %lu%s", rig_moment_name(m), (unsigned long)t->rig.deaths[m], m + 1 < RIG_MOMENTS ? "," : "\n");
     printf("bystander: %lu answers judged, %lu writes\n", (unsigned long)atomic_load(&t->rig.page->reads),
         (unsigned long)atomic_load(&t->rig.page->writes));
-    if (t->rig.expected)
+    if (t->rig.log.expected)
         printf("log: %lu records of the dead, %lu holes\n", (unsigned long)t->rig.records[RIG_VICTIM], (unsigned long)t->rig.holes);
 }
 

@@ -110,7 +110,7 @@ rig_log_on(struct rig *k)
     struct shm_error e;
     if (!shm_ring_switch(&k->region, RIG_OWN, true, &e))
         rig_fail("%s", e.text);
-    k->expected = atomic_load(&k->region.header->ticket);
+    shm_ring_open(&k->log, &k->region, atomic_load(&k->region.header->ticket));
 }
 
 /* ---- lines -------------------------------------------------------------------------------------------------- */
@@ -487,7 +487,7 @@ rig_clear(struct rig *k)
     uint64_t cursor = 0; /* what the housekeeper does: the index's spans leave quarantine */
     shm_span_audit(&k->region, &cursor, k->region.header->spans, shm_epoch_advance(&k->region));
     atomic_store(&page->clock_ms, CLOCK_START_MS);
-    if (k->expected)
+    if (k->log.expected)
         rig_drain_log(k);
 }
 
@@ -591,22 +591,18 @@ rig_check(struct rig *k, const char *what)
 void
 rig_drain_log(struct rig *k)
 {
-    unsigned ring;
     const struct shm_record_sh *rec;
     for (unsigned spins = 0;;) {
-        uint64_t ticket = k->expected;
-        enum shm_ring_result got = shm_ring_next(&k->region, &k->expected, &ring, &rec);
-        if (got == SHM_RING_EMPTY)
+        enum shm_ring_result got = shm_ring_next(&k->log, &rec);
+        if (got == SHM_RING_EMPTY && shm_ring_release(&k->log, k->log.cursor, k->log.spilled))
             return;
         if (got == SHM_RING_HOLE)
             k->holes++;
-        if (got == SHM_RING_WAIT || (got == SHM_RING_RECORD && !shm_ring_take(&k->region, ring, &k->expected))) {
-            if (++spins > 10000000)
-                rig_fail("the log stands still at ticket %lu", (unsigned long)ticket);
-            continue;
-        }
+        if ((got == SHM_RING_WAIT || got == SHM_RING_EMPTY) && ++spins > 10000000)
+            rig_fail("the log stands still at ticket %lu", (unsigned long)k->log.expected);
         if (got == SHM_RING_RECORD) {
-            k->records[ring]++;
+            k->records[k->log.at]++;
+            shm_ring_pass(&k->log);
             spins = 0;
         }
     }

@@ -22,6 +22,7 @@
 #include "command/engine.h"
 #include "command/exec.h"
 #include "command/session.h"
+#include "shm/shm_ring.h"
 
 enum rig_slot { RIG_OWN, RIG_VICTIM, RIG_SECOND, RIG_BYSTANDER, RIG_SLOTS };
 
@@ -52,7 +53,7 @@ struct rig {
     struct session session;
     struct rig_page *page;
     uint64_t deaths[RIG_MOMENTS];
-    uint64_t expected;         /* next ticket that the log's reader looks for; 0: the log is off */
+    struct shm_ring_reader log; /* the log's reader; expected 0: the log is off */
     uint64_t records[RIG_SLOTS], holes;
 };
 

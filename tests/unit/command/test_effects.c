@@ -25,7 +25,7 @@ struct bench {
     struct session session;
     struct buf replies;
     struct resp_out out;
-    uint64_t expected;
+    struct shm_ring_reader log;
 };
 
 static void
@@ -48,7 +48,7 @@ bench_open(struct bench *b)
     b->session = (struct session){.id = 1, .resp = 2, .flags = SESSION_AUTHENTICATED, .fd = -1};
     buf_init(&b->replies);
     b->out = (struct resp_out){.buf = &b->replies, .version = 2};
-    b->expected = atomic_load(&b->region.header->ticket);
+    shm_ring_open(&b->log, &b->region, atomic_load(&b->region.header->ticket));
 }
 
 static void
@@ -98,10 +98,10 @@ show(const char *bytes, size_t n, char *log)
 
 /* Appends a record's commands to the log text: "; " between commands, "@n" before one for database n. */
 static void
-show_record(const struct shm_region *r, const struct shm_record_sh *rec, char *log)
+show_record(const struct shm_ring_reader *q, const struct shm_record_sh *rec, char *log)
 {
-    char *payload = malloc(rec->length);
-    shm_ring_payload(r, rec, payload);
+    struct buf room = {0};
+    const char *payload = shm_ring_payload(q, rec, &room);
     for (const char *p = payload; p < payload + rec->length;) {
         uint32_t head[2], n;
         memcpy(head, p, sizeof head);
@@ -118,22 +118,22 @@ show_record(const struct shm_region *r, const struct shm_record_sh *rec, char *l
             p += sizeof n + n;
         }
     }
-    free(payload);
+    buf_destroy(&room);
 }
 
 /* All that was logged since the last look. */
 static void
 take_log(struct bench *b, char log[LOG_MAX])
 {
-    unsigned ring;
     const struct shm_record_sh *rec;
     enum shm_ring_result got;
     log[0] = '\0';
-    while ((got = shm_ring_next(&b->region, &b->expected, &ring, &rec)) != SHM_RING_EMPTY) {
+    while ((got = shm_ring_next(&b->log, &rec)) != SHM_RING_EMPTY) {
         cr_assert_eq(got, SHM_RING_RECORD);
-        show_record(&b->region, rec, log);
-        cr_assert(shm_ring_take(&b->region, ring, &b->expected));
+        show_record(&b->log, rec, log);
+        shm_ring_pass(&b->log);
     }
+    cr_assert(shm_ring_release(&b->log, b->log.cursor, true));
 }
 
 static void

@@ -33,25 +33,26 @@ Test(ring, records_come_in_order)
 {
     static char big[90000];
     struct fixture f;
+    struct buf room = {0};
     struct shm_error e;
-    uint64_t expected = 1;
-    unsigned ring;
+    struct shm_ring_reader q;
     const struct shm_record_sh *rec;
     fixture_open(&f, 24);
     cr_assert(shm_ring_switch(&f.region, 0, true, &e), "%s", e.text);
+    shm_ring_open(&q, &f.region, 1);
     memset(big, 'x', sizeof big);
     cr_assert(write_one(&f.tx, "a", "1", 1));
     cr_assert(write_one(&f.tx, "b", big, sizeof big));
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(shm_ring_next(&f.region, &expected, &ring, &rec), SHM_RING_RECORD);
-        char *payload = malloc(rec->length);
-        shm_ring_payload(&f.region, rec, payload);
+        cr_assert_eq(shm_ring_next(&q, &rec), SHM_RING_RECORD);
+        const char *payload = shm_ring_payload(&q, rec, &room);
         cr_assert_eq(memcmp(payload + 8 + 4, "SET", 3), 0);
         cr_assert_eq(payload[rec->length - 1], i ? 'x' : '1');
-        free(payload);
-        cr_assert(shm_ring_take(&f.region, ring, &expected));
+        shm_ring_pass(&q);
     }
-    cr_assert_eq(shm_ring_next(&f.region, &expected, &ring, &rec), SHM_RING_EMPTY);
+    cr_assert_eq(shm_ring_next(&q, &rec), SHM_RING_EMPTY);
+    cr_assert(q.spilled && shm_ring_release(&q, q.cursor, true));
+    buf_destroy(&room);
     fixture_check(&f); /* the spill spans came back */
     fixture_close(&f);
 }
@@ -61,10 +62,11 @@ Test(ring, the_dead_leave_a_record_or_a_hole, .timeout = 60)
 {
     struct fixture f;
     struct shm_error e;
-    uint64_t expected = 1;
+    struct shm_ring_reader q;
     unsigned records = 0, holes = 0;
     fixture_open(&f, 24);
     cr_assert(shm_ring_switch(&f.region, 0, true, &e), "%s", e.text);
+    shm_ring_open(&q, &f.region, 1);
     for (uint64_t n = 1;; n++) {
         int status;
         pid_t pid = fork();
@@ -76,19 +78,19 @@ Test(ring, the_dead_leave_a_record_or_a_hole, .timeout = 60)
             _exit(write_one(&tx, "a", "value", 5) ? 0 : 2);
         }
         waitpid(pid, &status, 0);
-        unsigned ring;
         const struct shm_record_sh *rec;
         uint64_t last = atomic_load(&f.region.header->ticket);
         cr_assert(shm_recover_slot(&f.region, 1, 0));
         cr_assert(write_one(&f.tx, "a", "next", 4)); /* whoever comes goes on */
-        while (expected <= last) {
-            enum shm_ring_result got = shm_ring_next(&f.region, &expected, &ring, &rec);
+        while (q.expected <= last) {
+            enum shm_ring_result got = shm_ring_next(&q, &rec);
             cr_assert(got == SHM_RING_RECORD || got == SHM_RING_HOLE);
             holes += got == SHM_RING_HOLE;
             records += got == SHM_RING_RECORD;
             if (got == SHM_RING_RECORD)
-                cr_assert(shm_ring_take(&f.region, ring, &expected));
+                shm_ring_pass(&q);
         }
+        cr_assert(shm_ring_release(&q, q.cursor, false));
         if (WIFEXITED(status))
             break;
     }
@@ -174,7 +176,7 @@ static bool
 is_full(const struct fixture *f)
 {
     for (unsigned slot = 1; slot <= WRITERS; slot++)
-        if (atomic_load(&f->region.rings[slot].head) - atomic_load(&f->region.rings[slot].tail) == SHM_RING_SLOTS)
+        if (shm_ring_filled(&f->region.rings[slot]) + SHM_RECORD_UNITS_MAX > SHM_RING_UNITS)
             return true;
     return false;
 }
@@ -197,11 +199,14 @@ Test(ring, order_under_load_with_deaths_and_a_full_ring, .timeout = 120)
 {
     struct fixture f;
     struct shm_error e;
-    uint64_t expected = 1, seen[4] = {0}, records = 0, holes = 0;
+    uint64_t seen[4] = {0}, records = 0, holes = 0;
+    struct shm_ring_reader q;
+    struct buf room = {0};
     unsigned deaths = 0;
     pid_t pid[WRITERS + 1] = {0};
     fixture_open(&f, 24);
     cr_assert(shm_ring_switch(&f.region, 0, true, &e), "%s", e.text);
+    shm_ring_open(&q, &f.region, 1);
     for (unsigned slot = 1; slot <= WRITERS; slot++)
         pid[slot] = writer_start(&f, slot, UINT64_MAX); /* these fill a ring */
     while (!is_full(&f))
@@ -211,16 +216,13 @@ Test(ring, order_under_load_with_deaths_and_a_full_ring, .timeout = 120)
     for (unsigned slot = 1; slot <= WRITERS; slot++)
         kill(pid[slot], SIGKILL);
     while (records < RECORDS || deaths < 20) {
-        unsigned ring;
         const struct shm_record_sh *rec;
-        char payload[512];
-        switch (shm_ring_next(&f.region, &expected, &ring, &rec)) {
+        switch (shm_ring_next(&q, &rec)) {
         case SHM_RING_RECORD:
-            cr_assert(rec->length <= sizeof payload);
-            shm_ring_payload(&f.region, rec, payload);
-            follow_record(rec, payload, seen);
-            cr_assert(shm_ring_take(&f.region, ring, &expected));
-            records++;
+            follow_record(rec, shm_ring_payload(&q, rec, &room), seen);
+            shm_ring_pass(&q);
+            if (++records % 64 == 0)
+                cr_assert(shm_ring_release(&q, q.cursor, q.spilled));
             break;
         case SHM_RING_HOLE:
             holes++;
@@ -236,6 +238,7 @@ Test(ring, order_under_load_with_deaths_and_a_full_ring, .timeout = 120)
         waitpid(pid[slot], NULL, 0);
         cr_assert(shm_recover_slot(&f.region, slot, atomic_load(&f.region.slots[slot].generation)));
     }
+    buf_destroy(&room);
     cr_log_info("%lu records, %lu holes, %u deaths", (unsigned long)records, (unsigned long)holes, deaths);
     for (unsigned shard = 0; shard < 4; shard++) {
         shm_tx_enter_read(&f.tx, &(uint16_t){(uint16_t)shard}, 1);
