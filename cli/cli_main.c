@@ -1,5 +1,6 @@
 /* cli_main.c - kvstash-cli: commands to a server of the Redis protocol, from arguments, a pipe or a terminal.
  *
+ * The words check, export and import in front are no commands but tools (tools.h).
  * Process: kvstash-cli, one thread. Ends with 0; 1 if the connection failed, or at an error reply with --exit-status; 2 if the
  * command line is wrong.
  */
@@ -13,6 +14,7 @@
 #include "cli/cli_lines.h"
 #include "cli/cli_options.h"
 #include "cli/cli_talk.h"
+#include "cli/tools.h"
 
 #define READ_STEP 65536u
 
@@ -43,7 +45,7 @@ address_of(const struct cli_options *o)
                                   .port = o->port,
                                   .path = o->path,
                                   .user = o->user,
-                                  .password = password_of(o),
+                                  .password = o->password,
                                   .auth_may_fail = true, /* as with redis-cli: the server then says what it refuses */
                                   .database = o->database,
                                   .resp = o->resp3 || (o->json && !o->resp2) ? 3 : 2 };
@@ -150,5 +152,7 @@ main(int argc, char **argv)
         puts("kvstash-cli " PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
-    return run(&o, argc - operand, argv + operand);
+    o.password = password_of(&o);
+    int status;
+    return tools_run(&o, argc - operand, argv + operand, &status) ? status : run(&o, argc - operand, argv + operand);
 }

@@ -75,7 +75,8 @@ static void
 describe(const struct flag_table *table, struct option *longs, char *shorts)
 {
     xassert(table->rows < FLAG_ROWS_MAX);
-    *shorts++ = '+';
+    if (!table->anywhere)
+        *shorts++ = '+';
     *shorts++ = ':';
     for (size_t i = 0; i < table->rows; i++) {
         const struct flag *f = &table->row[i];

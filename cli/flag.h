@@ -37,12 +37,13 @@ struct flag_table {
     const char *program;
     const char *operands; /* behind the flags in the usage line; "" if there are none */
     const char *summary;  /* one sentence */
+    bool anywhere;        /* flags may stand behind operands, too; "--" ends them */
     const struct flag *row;
     size_t rows;
 };
 
-/* Fills options with the defaults, then from argv up to the first operand. Returns that operand's index, or -1 with a message
- * in error (FLAG_ERROR_MAX bytes). */
+/* Fills options with the defaults, then from argv up to the first operand (anywhere: all flags, which are moved in front of the
+ * operands). Returns the first operand's index, or -1 with a message in error (FLAG_ERROR_MAX bytes). */
 int flag_parse(const struct flag_table *table, void *options, int argc, char **argv, char *error);
 /* The text of --help. */
 void flag_print_help(const struct flag_table *table, FILE *to);

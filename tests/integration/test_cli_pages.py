@@ -13,16 +13,21 @@ import harness  # noqa: E402
 BIN = os.path.dirname(harness.KVSTASH)
 
 
-def of_help(program):
+TOOLS = {"kvstash-cli": ["check"], "kvstash-benchmark": []}
+
+
+def of_help(program, *tool):
     """{(letter, name, value): (sentence, default)} of --help."""
-    text = subprocess.run([os.path.join(BIN, program), "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
+    text = subprocess.run([os.path.join(BIN, program), *tool, "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
     rows = re.findall(r"^  (?:-(.), |    )--(\S+)(?: (\S+))? +(.*?)(?: \(default (.*)\))?$", text, re.M)
     return {row[:3]: row[3:] for row in rows}
 
 
-def of_page(path):
+def of_page(path, section):
+    """The flags of a section; "": those in front of all sections of tools."""
     with open(path, encoding="utf-8") as f:
-        text = f.read()
+        parts = re.split(r"^\.Sh (.*)\n", f.read(), flags=re.M)
+    text = "".join(body for title, body in zip(parts[1::2], parts[2::2]) if title == (section or "DESCRIPTION"))
     items = re.findall(r"^\.It (?:Fl (.) , )?Fl -(\S+)(?: Ar (\S+))?\n(.*?)(?:\.\n|\n\(default\n\.Cm (.*) \) \.\n)", text, re.M)
     return {item[:3]: item[3:] for item in items}
 
@@ -30,9 +35,10 @@ def of_page(path):
 def main():
     for program in ("kvstash-cli", "kvstash-benchmark"):
         page = os.path.join(BIN, "man", program + ".1")
-        told, written = of_help(program), of_page(page)
-        assert len(told) > 10, told
-        assert told == written, "%s: %s" % (program, set(told.items()) ^ set(written.items()))
+        for tool in [""] + TOOLS[program]:
+            told, written = of_help(program, *tool.split()), of_page(page, tool.upper())
+            assert len(told) > 4, told
+            assert told == written, "%s %s: %s" % (program, tool, set(told.items()) ^ set(written.items()))
         if not shutil.which("mandoc"):
             raise harness.Skip("no mandoc here")
         lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False, timeout=10)
