@@ -551,7 +551,7 @@ debug_oom(struct cmd *c)
 }
 
 #ifdef KVSTASH_CRASH_POINTS
-/* This worker dies (or stops) at the n-th store from now on. */
+/* This worker dies (or stops), or the persister dies, at the n-th store from now on. */
 static void
 debug_crash_point(struct cmd *c)
 {
@@ -560,6 +560,8 @@ debug_crash_point(struct cmd *c)
         return;
     if (c->argc == 4 && cmd_arg_is(c, 3, "stop"))
         shm_crash_arm_stop((uint64_t)n);
+    else if (c->argc == 4 && cmd_arg_is(c, 3, "persister"))
+        atomic_store(&c->engine->control->persist.crash_asked, (uint64_t)n);
     else
         shm_crash_arm((uint64_t)n);
     resp_out_ok(c->out);
@@ -581,7 +583,7 @@ static const struct subcommand {
     {"check-region", 0, 0, debug_check_region, "CHECK-REGION", "Walk the whole region and check every reference and count."},
     {"client-eviction", 0, 0, debug_client_eviction, "CLIENT-EVICTION", "Classes of clients by memory, with maxmemory-clients."},
 #ifdef KVSTASH_CRASH_POINTS
-    {"crash-point", 1, 2, debug_crash_point, "CRASH-POINT <n> [STOP]", "This worker dies (or stops) at the n-th store from now on."},
+    {"crash-point", 1, 2, debug_crash_point, "CRASH-POINT <n> [STOP|PERSISTER]", "This worker dies (or stops), or the persister dies, at the n-th store from now on."},
 #endif
     {"digest", 0, 0, debug_digest, "DIGEST", "A hash over all databases."},
     {"digest-value", 0, -1, debug_digest_value, "DIGEST-VALUE [<key> ...]", "A hash over each key's value."},

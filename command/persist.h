@@ -36,6 +36,7 @@ struct persist_sh {
     _Atomic uint64_t aof_delayed_fsync;    /* S: how often writers were parked because the disk was late */
     _Atomic uint64_t rewrite_asked;        /* C: BGREWRITEAOFs asked for */
     _Atomic uint64_t rewrite_taken;        /* S: of these, begun */
+    _Atomic uint64_t crash_asked;          /* C: builds with crash points: die at so many points from now (DEBUG CRASH-POINT) */
     _Atomic uint32_t rewrite_runs;         /* S: a rewriting is under way */
 };
 

@@ -21,6 +21,7 @@
 #include "command/usage.h"
 #include "persist/persister.h"
 #include "process/process.h"
+#include "shm/shm_crash.h"
 #include "shm/shm_epoch.h"
 
 #define CRON_S 0.1
@@ -160,6 +161,7 @@ persister_main(const struct heritage *h, unsigned slot)
     if (!p.loop || !engine_open(&p.engine, h->region, slot))
         _exit(1);
     p.shared = &p.engine.control->persist;
+    shm_crash_watch(&p.shared->crash_asked);
     config_settle(&p.engine);
     open_directory(&p);
     take_files_over(&p);

@@ -18,6 +18,7 @@ static uint64_t armed_at;
 static uint64_t passed;
 static int armed_signal = SIGKILL;
 static void (*last_act)(void);
+static _Atomic uint64_t *arm_asked;
 static uint64_t fails_at;
 static unsigned race_one_in;
 static uint64_t race_random;
@@ -40,6 +41,12 @@ void
 shm_crash_arm_stop(uint64_t n)
 {
     arm(n, SIGSTOP);
+}
+
+void
+shm_crash_watch(_Atomic uint64_t *asked)
+{
+    arm_asked = asked;
 }
 
 void
@@ -102,6 +109,8 @@ void
 shm_crash_point(void)
 {
     shm_crash_race();
+    if (arm_asked && atomic_load_explicit(arm_asked, memory_order_relaxed))
+        arm(atomic_exchange(arm_asked, 0), SIGKILL);
     if (++passed != armed_at)
         return;
     if (last_act)

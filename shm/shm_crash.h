@@ -8,6 +8,7 @@
 #ifndef KVSTASH_SHM_CRASH_H
 #define KVSTASH_SHM_CRASH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@
 void shm_crash_arm(uint64_t n);
 /* Stop (SIGSTOP) at the n-th point instead: to be killed there, or to go on after SIGCONT. */
 void shm_crash_arm_stop(uint64_t n);
+/* From now on each point looks at this word, too: a number there arms it, and is taken away. So another process can choose where
+ * this one dies. */
+void shm_crash_watch(_Atomic uint64_t *asked);
 /* Called just before the process dies or stops at a point: tests note what it was about. */
 void shm_crash_set_hook(void (*hook)(void));
 /* Points passed since the last arming. */
@@ -35,6 +39,7 @@ void shm_crash_races_asked(void);
 void shm_crash_race(void);
 #define SHM_RACE_POINT() shm_crash_race()
 #else
+#define shm_crash_watch(asked) ((void)(asked))
 #define shm_crash_races_asked() ((void)0)
 #define SHM_RACE_POINT() ((void)0)
 #define SHM_POINT() ((void)0)
