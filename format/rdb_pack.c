@@ -178,6 +178,12 @@ zipmap_next(struct rdb_pack *p, struct rdb_string *s)
     return true;
 }
 
+int64_t
+rdb_pack_little(const uint8_t *p, size_t bytes)
+{
+    return little(p, bytes, true);
+}
+
 /* ---- any ------------------------------------------------------------------------------------------------------------------ */
 
 static uint64_t

@@ -34,6 +34,9 @@ bool rdb_pack_open(struct rdb_pack *p, enum rdb_pack_form form, const uint8_t *b
 /* The next string: 1, 0 at a correct end, -1 damaged. */
 int rdb_pack_next(struct rdb_pack *p, struct rdb_string *s);
 
+/* A little-endian signed integer of 1 to 8 bytes. */
+int64_t rdb_pack_little(const uint8_t *p, size_t bytes);
+
 /* Writing a listpack: begin, add each string, end. `at` is what begin returned; nothing else is written in between. */
 size_t rdb_listpack_begin(struct buf *out);
 void rdb_listpack_add(struct buf *out, const char *bytes, size_t n);
