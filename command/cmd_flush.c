@@ -7,6 +7,7 @@
  */
 #include "command/cmd_rows.h"
 #include "command/keyspace.h"
+#include "shm/shm_keep.h"
 
 /* ---- flushing -------------------------------------------------------------------------------------------------- */
 
@@ -21,15 +22,19 @@ flush_slots(struct cmd *c, unsigned shard)
     return true;
 }
 
-/* Detaches one database of one shard; the housekeeper frees it in steps. */
+/* Detaches one database of one shard; the housekeeper frees it in steps, once a running snapshot is done with it. */
 static bool
 flush_root(struct cmd *c, unsigned shard, unsigned db)
 {
     struct shm_dbroot_sh *d = shm_region_dbroot(c->engine->region, shard, db);
-    if (d->tree.root == 0)
+    bool taken;
+    if (!shm_keep_flush(c->tx, d, &taken))
+        return false;
+    if (d->tree.root && !shm_reclaim_push(c->tx, shard, shm_table_off(d->tree.root)))
+        return false;
+    if (!taken && d->tree.root == 0)
         return true;
-    return shm_reclaim_push(c->tx, shard, shm_table_off(d->tree.root)) && shm_tx_set64(c->tx, &d->tree.root, 0) &&
-        shm_tx_set64(c->tx, &d->tree.count, 0) && shm_tx_set64(c->tx, &d->expires, 0) &&
+    return shm_tx_set64(c->tx, &d->tree.root, 0) && shm_tx_set64(c->tx, &d->tree.count, 0) && shm_tx_set64(c->tx, &d->expires, 0) &&
         shm_tx_set64(c->tx, &d->expiry_sum, 0) && (!keyspace_counts_slots(c, db) || flush_slots(c, shard));
 }
 
@@ -61,7 +66,8 @@ swap_roots(struct cmd *c, unsigned shard, unsigned a, unsigned b)
     struct shm_dbroot_sh *ra = shm_region_dbroot(c->engine->region, shard, a);
     struct shm_dbroot_sh *rb = shm_region_dbroot(c->engine->region, shard, b);
     struct shm_dbroot_sh was = *ra;
-    return shm_tx_write(c->tx, ra, rb, sizeof *ra) && shm_tx_write(c->tx, rb, &was, sizeof was);
+    return shm_tx_write(c->tx, ra, rb, sizeof *ra) && shm_tx_write(c->tx, rb, &was, sizeof was) &&
+        shm_keep_moved(c->tx, ra) && shm_keep_moved(c->tx, rb);
 }
 
 void

@@ -10,6 +10,7 @@
  */
 #include "command/keyspace.h"
 
+#include "types/type_keep.h"
 #include "types/type_value.h"
 
 #define KEPT_FLAGS                                                                                      \
@@ -113,6 +114,10 @@ find_for_write(struct cmd *c, struct key_ref *ref)
     if (__builtin_expect(is_expired(c, ref->place.entry), 0)) {
         (void)delete_expired(c, ref); /* a failure stands in tx->want */
         ref->place.entry = NULL;
+        return false;
+    }
+    if (!type_keep_before_change(c->tx, &ref->tree, ref->position, ref->place.entry)) {
+        ref->place.entry = NULL; /* likewise */
         return false;
     }
     touch(c, ref);
@@ -277,7 +282,8 @@ bool
 keyspace_delete(struct cmd *c, struct key_ref *ref)
 {
     struct shm_entry_sh *old = ref->place.entry;
-    if (!detach(c, ref) || !shm_entry_free(c->tx, ref->shard, old))
+    uint64_t position = ref->position;
+    if (!detach(c, ref) || !shm_keep_release(c->tx, &ref->tree, position, old))
         return false;
     ref->place.entry = NULL;
     return true;
@@ -318,7 +324,7 @@ keyspace_set_expiry(struct cmd *c, struct key_ref *ref, int64_t when_ms)
     int64_t from = shm_entry_expiry(e);
     if (from == when_ms)
         return true;
-    if (from == -1 || when_ms == -1 || !shm_entry_mutable(c->engine->region, e))
+    if (from == -1 || when_ms == -1)
         return rebuild_with_expiry(c, ref, when_ms);
     uint8_t *field = e->rest + (e->flags & SHM_ENTRY_LONG ? 8 : 0);
     return shm_tx_write(c->tx, field, &when_ms, sizeof when_ms) && account_expiry(c, ref, from, when_ms) &&

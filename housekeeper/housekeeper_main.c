@@ -20,6 +20,7 @@
 #include "command/usage.h"
 #include "housekeeper/pool.h"
 #include "process/process.h"
+#include "shm/shm_cut.h"
 #include "shm/shm_epoch.h"
 #include "shm/shm_gate.h"
 #include "shm/shm_reclaim.h"
@@ -56,6 +57,16 @@ reclaim_shard(struct housekeeper *k, uint16_t shard)
         return true;
     }
     return shm_tx_commit(tx) && more;
+}
+
+/* Frees a piece of what a given-up snapshot left, of every shard; true if more is left. */
+static bool
+clean_turn(struct housekeeper *k)
+{
+    bool more = false;
+    for (uint16_t shard = 0; shard < k->engine.region->nshards; shard++)
+        more |= shm_cut_clean_step(&k->engine.tx, shard, RECLAIM_BLOCKS);
+    return more;
 }
 
 static bool
@@ -104,7 +115,7 @@ turn(struct housekeeper *k)
     struct shm_region *r = k->engine.region;
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
-    bool reclaiming = shm_gate_is_open(r) && reclaim_turn(k), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
+    bool reclaiming = shm_gate_is_open(r) && (clean_turn(k) | reclaim_turn(k)), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
     int64_t from = clock_ns();
     bool busy = reclaiming | (shm_gate_is_open(r) && expire_turn(k));
     latency_add(&k->engine, "expire-cycle", (uint64_t)(clock_ns() - from));

@@ -8,10 +8,16 @@
  * A write that covers much of a leaf puts a new leaf in its place, because the undo log is small (5 MiB) and a block is
  * cheap; a small one notes the bytes it changes.
  *
+ * A snapshot that still needs a large blob has a keep (shm_keep.h), found from the blob's root. A leaf whose bytes it needs goes to
+ * the keep's overlay, a blob of nothing but such leaves, before it is overwritten; where the overlay has a hole, the living leaf still has
+ * the bytes. Appending overwrites nothing. A blob that is freed meanwhile becomes the keep's.
+ *
  * Process: whoever holds the shard's lock. Locks: the shard's, needed. Crash: class T, undone. Fails: want of memory is
  * returned (tx->want), the caller aborts: what a failed call leaves half done is never kept.
  */
 #include "shm/shm_blob.h"
+
+#include "shm/shm_cut.h"
 
 #define FREE_AT_ONCE 160u /* leaves; a blob of more is freed in steps by the housekeeper. Measured: 0.1 us a leaf */
 
@@ -179,13 +185,70 @@ leaf_apply(struct shm_tx *tx, unsigned shard, struct ref ref, const struct leaf_
     return true;
 }
 
+/* ---- what a snapshot needs ---------------------------------------------------------------------------------------- */
+
+/* The keep of a blob, NULL: none. */
+static struct shm_keep_sh *
+keep_of(const struct shm_region *r, const struct shm_blob_sh *b)
+{
+    uint64_t keep = b->root && level_of(b->len) ? index_at(r, b->root, level_of(b->len))->keep : 0;
+    return keep ? shm_at(r, keep) : NULL;
+}
+
+/* Does the change of leaf i overwrite bytes that the snapshot has not saved yet? */
+static bool
+keep_needs_leaf(const struct shm_region *r, const struct shm_keep_sh *k, size_t i, const struct leaf_change *c)
+{
+    uint64_t start = (uint64_t)i * SHM_BLOB_LEAF;
+    return c->n && start >= k->saved_to && start + c->from < k->count && !shm_cut_is_broken(r, k->epoch) &&
+        leaf_find(r, &k->overlay, i) == 0;
+}
+
+/* Puts a leaf into the overlay. */
+static bool
+keep_put_leaf(struct shm_tx *tx, unsigned shard, struct shm_keep_sh *k, size_t i, uint64_t leaf)
+{
+    struct shm_blob_sh overlay = k->overlay;
+    struct ref ref;
+    return ref_of_leaf(tx, shard, &overlay, level_of(overlay.len), i, &ref) && ref_set(tx, ref, leaf) &&
+        (overlay.root == k->overlay.root || shm_tx_set64(tx, &k->overlay.root, overlay.root));
+}
+
+/* Keeps leaf i, and puts a copy in its place for the change to come. */
+static bool
+keep_leaf(struct shm_tx *tx, unsigned shard, struct shm_keep_sh *k, size_t i, struct ref ref, const struct leaf_change *c)
+{
+    uint64_t old = *ref.at;
+    size_t size = old ? shm_block_size(tx->region, old) : leaf_bytes(k->count, i);
+    shm_off off = shm_tx_alloc(tx, shard, size);
+    if (!off)
+        return false;
+    if (!old) { /* a hole stays one until the change fills it; what it was has to be said */
+        memset(shm_at(tx->region, off), 0, size);
+        return keep_put_leaf(tx, shard, k, i, off);
+    }
+    memcpy(shm_at(tx->region, off), shm_at(tx->region, old), c->valid);
+    return keep_put_leaf(tx, shard, k, i, old) && ref_set(tx, ref, off);
+}
+
+/* The blob's root becomes the child of a new one. */
+static bool
+keep_new_root(struct shm_tx *tx, struct shm_keep_sh *k, uint64_t root, uint64_t len)
+{
+    struct shm_index_sh *old = shm_at(tx->region, k->home), *new = shm_at(tx->region, root);
+    const struct shm_blob_sh blob = {.len = len, .root = root};
+    new->keep = old->keep; /* a fresh block */
+    return shm_tx_set64(tx, &old->keep, 0) && shm_tx_set64(tx, &k->home, root) && shm_tx_write(tx, &k->blob, &blob, sizeof blob);
+}
+
 /* ---- growing ---------------------------------------------------------------------------------------------------- */
 
 /* Raises the root to the level of a new length. */
 static bool
-raise_level(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, unsigned want)
+raise_level(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, uint64_t len)
 {
-    unsigned level = level_of(b->len);
+    unsigned level = level_of(b->len), want = level_of(len);
+    struct shm_keep_sh *k = keep_of(tx->region, b);
     if (level < want && level == 0 && b->root) {
         struct leaf_change full = {.valid = b->len, .need = SHM_BLOB_LEAF};
         if (!leaf_apply(tx, shard, (struct ref){.at = &b->root}, &full))
@@ -193,7 +256,7 @@ raise_level(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, unsigned w
     }
     while (level < want && b->root) {
         uint64_t off = index_new(tx, shard, ++level, b->root);
-        if (!off)
+        if (!off || (k && !keep_new_root(tx, k, off, len)))
             return false;
         b->root = off;
     }
@@ -233,7 +296,8 @@ shm_blob_write(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, size_t 
     uint64_t len = at + n > b->len ? at + n : b->len;
     size_t first = at / SHM_BLOB_LEAF, last = (at + n - 1) / SHM_BLOB_LEAF;
     unsigned level = level_of(len);
-    if (!raise_level(tx, shard, b, level))
+    struct shm_keep_sh *k = keep_of(tx->region, b);
+    if (!raise_level(tx, shard, b, len))
         return false;
     if (len > b->len && b->len && (b->len - 1) / SHM_BLOB_LEAF < first && !extend_last(tx, shard, b, len))
         return false;
@@ -242,7 +306,11 @@ shm_blob_write(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, size_t 
         struct leaf_change c = {.valid = leaf_bytes(b->len, i), .need = leaf_bytes(len, i), .from = from, .n = end - from,
             .bytes = bytes + (i * SHM_BLOB_LEAF + from - at)};
         struct ref ref;
-        if (!ref_of_leaf(tx, shard, b, level, i, &ref) || !leaf_apply(tx, shard, ref, &c))
+        if (!ref_of_leaf(tx, shard, b, level, i, &ref))
+            return false;
+        if (k && keep_needs_leaf(tx->region, k, i, &c) && !keep_leaf(tx, shard, k, i, ref, &c))
+            return shm_keep_failed(tx);
+        if (!leaf_apply(tx, shard, ref, &c))
             return false;
     }
     b->len = len;
@@ -316,6 +384,7 @@ static bool
 shrink(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, uint64_t len)
 {
     unsigned level = level_of(b->len);
+    xassert(!keep_of(tx->region, b)); /* what has been attached to a key only grows */
     for (; level > level_of(len) && b->root; level--) { /* the first child becomes the root */
         struct shm_index_sh *x = index_at(tx->region, b->root, level);
         uint64_t child = x->child[0], old = b->root;
@@ -351,7 +420,7 @@ shm_blob_resize(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, size_t
     } else if (len < b->len) {
         if (!shrink(tx, shard, b, len))
             return false;
-    } else if (!raise_level(tx, shard, b, level_of(len)) || !extend_last(tx, shard, b, len)) {
+    } else if (!raise_level(tx, shard, b, len) || !extend_last(tx, shard, b, len)) {
         return false;
     }
     b->len = len;
@@ -361,6 +430,10 @@ shm_blob_resize(struct shm_tx *tx, unsigned shard, struct shm_blob_sh *b, size_t
 bool
 shm_blob_free(struct shm_tx *tx, unsigned shard, const struct shm_blob_sh *b)
 {
+    static const uint8_t orphan = 1;
+    struct shm_keep_sh *k = keep_of(tx->region, b);
+    if (k)
+        return shm_tx_write(tx, &k->orphan, &orphan, sizeof orphan);
     return !b->root || thing_free(tx, shard, b->root, level_of(b->len));
 }
 

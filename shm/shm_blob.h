@@ -19,7 +19,7 @@
 struct shm_index_sh {
     uint32_t magic;        /* SHM_INDEX_MAGIC */
     uint32_t level;        /* 1: children are leaves, 2: indexes of level 1 */
-    uint64_t unused;
+    uint64_t keep;         /* T: of a root: the snapshot's struct shm_keep_sh, 0: none */
     uint64_t next_reclaim; /* T: used once the blob is detached */
     uint64_t child[SHM_BLOB_FANOUT]; /* T: 0 = hole */
 };

@@ -10,6 +10,7 @@
 
 #include "shm/shm_blob.h"
 #include "shm/shm_class.h"
+#include "shm/shm_keep.h"
 #include "shm/shm_mail.h"
 #include "shm/shm_spill.h"
 #include "shm/shm_table.h"
@@ -188,6 +189,109 @@ check_tree(struct walk *w, uint64_t root, uint64_t expected, bool reclaiming)
         fault(w, "shard %u: a tree counts %lu entries, has %lu", w->shard, (unsigned long)expected, (unsigned long)w->counted);
 }
 
+/* ---- what a snapshot needs ---------------------------------------------------------------------------------------- */
+
+static void
+check_old(struct walk *w, const struct shm_keep_sh *k)
+{
+    uint64_t next;
+    for (shm_off off = k->limbo; off; off = next) {
+        const struct shm_limbo_sh *l = reach(w, off, "list of old versions");
+        if (!l)
+            return;
+        next = l->next;
+        if (l->count < 1 || l->count > SHM_LIMBO_ENTRIES) {
+            fault(w, "shard %u: list of old versions at %lx has %lu", w->shard, (unsigned long)off, (unsigned long)l->count);
+            return;
+        }
+        for (unsigned i = 0; i < l->count; i++) {
+            const struct shm_entry_sh *e = reach(w, l->entry[i], "old version");
+            const char *wrong = e ? w->entry(w->r, e, room_of(w, l->entry[i]), check_ref, w) : NULL;
+            if (wrong)
+                fault(w, "shard %u: old version at %lx: %s", w->shard, (unsigned long)l->entry[i], wrong);
+        }
+    }
+}
+
+/* A shell owns its block and its key's blob. */
+static void
+check_shell(struct walk *w, shm_off off)
+{
+    const struct shm_entry_sh *e = reach(w, off, "shell");
+    struct shm_blob_sh key;
+    if (!e || !(e->flags & SHM_ENTRY_KEYBLOB))
+        return;
+    if (shm_entry_bytes(e) > room_of(w, off) || shm_entry_klen(e) != sizeof key) {
+        fault(w, "shard %u: shell at %lx is damaged", w->shard, (unsigned long)off);
+        return;
+    }
+    memcpy(&key, shm_entry_key(e), sizeof key);
+    if (key.root)
+        check_ref(w, SHM_REF_BLOB, 0, &key);
+}
+
+static bool
+is_inside(const struct walk *w, shm_off off, size_t n)
+{
+    return off % 8 == 0 && off < w->spans * SHM_SPAN_BYTES + w->r->header->off_extents && n <= w->r->bytes - off;
+}
+
+/* The tree that a keep belongs to, and the way back. An orphan is the keep's alone. */
+static void
+check_home(struct walk *w, const struct shm_keep_sh *k, shm_off off)
+{
+    const struct shm_tree_sh *t = is_inside(w, k->home, sizeof *t) ? shm_at(w->r, k->home) : NULL;
+    bool flushed = t == &k->own;
+    if (!t || t->keep != off) {
+        fault(w, "shard %u: keep at %lx and its tree do not know each other", w->shard, (unsigned long)off);
+        return;
+    }
+    if (k->orphan && !reach(w, k->home, "root of an orphan"))
+        return;
+    uint64_t expiring = w->expiring;
+    if (k->orphan || flushed)
+        check_tree(w, t->root, t->count, false);
+    w->expiring = expiring;
+}
+
+static void
+check_kept_blob(struct walk *w, const struct shm_keep_sh *k, shm_off off)
+{
+    const struct shm_index_sh *x = is_inside(w, k->home, sizeof *x) ? shm_at(w->r, k->home) : NULL;
+    if (k->home != k->blob.root || (k->home && (!x || x->magic != SHM_INDEX_MAGIC || x->keep != off)))
+        fault(w, "shard %u: keep at %lx and its blob do not know each other", w->shard, (unsigned long)off);
+    else if (k->orphan && k->home)
+        check_ref(w, SHM_REF_BLOB, 0, &k->blob);
+    if (k->overlay.root)
+        check_ref(w, SHM_REF_BLOB, 0, &k->overlay);
+}
+
+#define KEEP_LEVELS 3u /* database, hash, field */
+
+static void
+check_keeps(struct walk *w, shm_off first, unsigned level)
+{
+    uint64_t next;
+    for (shm_off off = first; off; off = next) {
+        const struct shm_keep_sh *k = level < KEEP_LEVELS ? reach(w, off, "keep") : NULL;
+        if (!k)
+            return;
+        next = k->next;
+        if (k->magic != SHM_KEEP_MAGIC || k->kind < SHM_KEEP_DB || k->kind > SHM_KEEP_BLOB || (k->kind == SHM_KEEP_DB) != (level == 0)) {
+            fault(w, "shard %u: keep at %lx is damaged", w->shard, (unsigned long)off);
+            return;
+        }
+        if (k->shell)
+            check_shell(w, k->shell);
+        check_old(w, k);
+        if (k->kind == SHM_KEEP_BLOB)
+            check_kept_blob(w, k, off);
+        else
+            check_home(w, k, off);
+        check_keeps(w, k->large, level + 1);
+    }
+}
+
 /* ---- a shard --------------------------------------------------------------------------------------------------- */
 
 static void
@@ -229,6 +333,16 @@ compare_bitmaps(struct walk *w)
     }
 }
 
+/* Is it one of the shard's keeps of databases? */
+static bool
+is_kept(const struct walk *w, shm_off keep)
+{
+    uint64_t off = w->r->shards[w->shard].keeps;
+    for (unsigned i = 0; off && off != keep && i <= w->r->databases && is_inside(w, off, sizeof(struct shm_keep_sh)); i++)
+        off = ((const struct shm_keep_sh *)shm_at(w->r, off))->next;
+    return off == keep;
+}
+
 static void
 check_shard(struct walk *w, unsigned shard)
 {
@@ -244,7 +358,10 @@ check_shard(struct walk *w, unsigned shard)
         if (w->expiring != root->expires)
             fault(w, "shard %u database %u: counts %lu keys with expiry, has %lu", shard, db, (unsigned long)root->expires,
                 (unsigned long)w->expiring);
+        if (root->tree.keep && !is_kept(w, root->tree.keep))
+            fault(w, "shard %u database %u: its keep is not on the shard's list", shard, db);
     }
+    check_keeps(w, s->keeps, 0);
     check_reclaim(w);
     compare_bitmaps(w);
     if (w->bytes != s->used_bytes)
@@ -282,6 +399,7 @@ shm_check_heads(const struct shm_region *r, unsigned shard)
     const struct shm_shard_sh *s = &r->shards[shard];
     bool ok = s->reclaim_head == 0 || is_head(r, shard, s->reclaim_head, SHM_NODE_MAGIC, SHM_SEGMENT_MAGIC) ||
         is_head(r, shard, s->reclaim_head, SHM_INDEX_MAGIC, SHM_INDEX_MAGIC);
+    ok = ok && is_head(r, shard, s->keeps, SHM_KEEP_MAGIC, SHM_KEEP_MAGIC);
     for (unsigned class = 0; class < SHM_CLASSES && ok; class++)
         ok = is_room_list(r, shard, class, s->room[class]);
     for (unsigned db = 0; db < r->databases && ok; db++) {

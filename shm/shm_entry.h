@@ -6,8 +6,8 @@
  * absolute time in ms. A key longer than SHM_KEY_INLINE_MAX stands as a struct shm_blob_sh in the key's place (KEYBLOB),
  * a value that does not fit the block likewise (by its encoding; types/ knows). Key and value are not aligned.
  *
- * Class T: changed under the shard's lock and noted; what is older than the current snapshot is replaced, not changed
- * (shm_entry_mutable).
+ * Class T: changed under the shard's lock and noted; what a running snapshot needs is kept for it before it
+ * changes (shm_keep.h).
  */
 #ifndef KVSTASH_SHM_ENTRY_H
 #define KVSTASH_SHM_ENTRY_H
@@ -127,11 +127,5 @@ char *shm_entry_build(struct shm_entry_sh *e, unsigned type, unsigned encoding, 
 bool shm_entry_key_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen);
 /* Length of the real key. */
 size_t shm_entry_key_length(const struct shm_entry_sh *e);
-/* May this entry be changed in place, or does a running snapshot still need it as it is? */
-static inline bool
-shm_entry_mutable(const struct shm_region *r, const struct shm_entry_sh *e)
-{
-    return e->birth >= (uint32_t)atomic_load_explicit(&r->header->snapshot_epoch, memory_order_relaxed);
-}
 
 #endif

@@ -107,6 +107,7 @@ _Static_assert(sizeof(struct shm_span_meta_sh) == 192, "64 spans' metas are thre
 struct shm_tree_sh {
     uint64_t root;  /* T: 0, or the word of a node or a segment (shm_table.h) */
     uint64_t count; /* T: entries */
+    uint64_t keep;  /* T: what a running snapshot needs of it: a struct shm_keep_sh (shm_keep.h); 0: nothing */
 };
 
 /* ---- one database of one shard: class T ---- */
@@ -137,7 +138,7 @@ struct shm_shard_sh {
     uint64_t used_bytes;           /* bytes of blocks and chunks in use by this shard */
     uint64_t reclaim_head;         /* list of detached big things to free in steps (shm_reclaim) */
     uint64_t reclaim_tail;
-    uint64_t limbo_head;           /* versions kept for a running snapshot; empty without one */
+    uint64_t keeps;                /* what a running snapshot needs: list of struct shm_keep_sh; 0 without one */
     uint64_t empty_spans;          /* spans of this shard with no block in use, kept against thrashing */
     uint64_t unused[3];
     /* T: span number + 1 of the first span with room, by class */
@@ -329,6 +330,7 @@ struct shm_header_sh {
     _Alignas(64) _Atomic uint64_t ticket; /* next ticket to draw; starts at 1. C */
     _Alignas(64) _Atomic uint64_t mode;   /* the mode word: fencing token : 32, role : 8, log : 8, configuration generation : 16. C */
     _Alignas(64) _Atomic uint64_t snapshot_epoch; /* births are stamped with it; raised at a cut. C */
+    _Atomic uint64_t cut_broken;  /* epoch of the snapshot that was given up last (shm_cut.h). C */
     _Alignas(64) _Atomic uint64_t epoch;          /* memory reclamation epoch, raised by the housekeeper */
     _Alignas(64) _Atomic uint64_t committed_extents; /* by the housekeeper only */
     _Atomic uint64_t committed_limit;   /* extents that may be committed: maxmemory of the machine */

@@ -489,12 +489,27 @@ in_tree(const struct shm_tree *t, uint64_t from, uint64_t cursor)
     return cursor != 0 && prefix_of(cursor, t->skip_bits) == prefix_of(from, t->skip_bits);
 }
 
+struct shm_segment_sh *
+shm_table_segment(const struct shm_tree *t, uint64_t position)
+{
+    return is_off(t) ? NULL : find_spot(t, position).segment;
+}
+
+bool
+shm_table_behind(const struct shm_tree *t, const struct shm_segment_sh *s, unsigned home, uint64_t *position)
+{
+    /* the smallest rest that scales to the next bucket */
+    uint64_t rest = home + 1u < s->buckets ? ((((uint64_t)home + 1) << 32) + s->buckets - 1) / s->buckets << 32 : 0;
+    *position = rest ? s->prefix | (s->depth < 64 ? rest >> s->depth : 0) : end_of(s->prefix, s->depth);
+    return in_tree(t, s->prefix, *position);
+}
+
 bool
 shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void *arg)
 {
     uint64_t from = *cursor;
     shm_region_progress(t->region);
-    struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
+    struct shm_segment_sh *s = shm_table_segment(t, from);
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
         return false;
@@ -512,10 +527,7 @@ shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void
                 fn(arg, position, &p);
         }
     }
-    /* the smallest rest that scales to the next bucket */
-    uint64_t rest = home + 1u < s->buckets ? ((((uint64_t)home + 1) << 32) + s->buckets - 1) / s->buckets << 32 : 0;
-    *cursor = rest ? s->prefix | (s->depth < 64 ? rest >> s->depth : 0) : end_of(s->prefix, s->depth);
-    return in_tree(t, from, *cursor);
+    return shm_table_behind(t, s, home, cursor);
 }
 
 bool
@@ -523,7 +535,7 @@ shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, v
 {
     uint64_t from = *cursor;
     shm_region_progress(t->region);
-    struct shm_segment_sh *s = is_off(t) ? NULL : find_spot(t, from).segment;
+    struct shm_segment_sh *s = shm_table_segment(t, from);
     if (!s) {
         *cursor = end_of(prefix_of(from, t->skip_bits), t->skip_bits);
         return false;

@@ -165,6 +165,11 @@ bool shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn,
 /* The same by whole segments, for the expiry sweep and long walks. fn is called once with each segment. */
 typedef void shm_segment_fn(void *arg, struct shm_segment_sh *s);
 bool shm_table_walk(const struct shm_tree *t, uint64_t *cursor, shm_segment_fn *fn, void *arg);
+/* For walks of another kind: the segment of a position, NULL if the tree is empty. */
+struct shm_segment_sh *shm_table_segment(const struct shm_tree *t, uint64_t position);
+/* The first position of the homes behind `home` in the segment (of what is behind the segment after its last); false: that
+ * is behind the tree, and *position the first one there. */
+bool shm_table_behind(const struct shm_tree *t, const struct shm_segment_sh *s, unsigned home, uint64_t *position);
 /* A random entry; false if the tree is empty. `random` is 128 bits of randomness. */
 bool shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_place *p);
 

@@ -334,7 +334,7 @@ inline_put(struct type_hash *h, const struct type_hash_spot *s, const struct typ
     size_t used = s->used - s->pair.size + (pair ? pair->size : 0);
     if (used > TYPE_HASH_INLINE_MAX)
         return inline_to_chain(h, s, pair, count);
-    if (!e || !shm_entry_mutable(h->region, e) || !type_entry_fits(h->region, e, COUNT_BYTES + used))
+    if (!e || !type_entry_fits(h->region, e, COUNT_BYTES + used))
         return inline_rebuild(h, e, s, pair, count);
     if ((s->at < s->used && !shm_tx_note(h->tx, s->pairs + s->at, s->used - s->at)) ||
         !shm_tx_note(h->tx, shm_entry_value(e), COUNT_BYTES) ||

@@ -6,6 +6,7 @@
  * Process: workers, housekeeper. Locks: the shard's, needed. Crash: class T, undone. Fails: want of memory is returned; a
  * change that failed leaves the handle unusable, as its transaction is aborted.
  */
+#include "shm/shm_keep.h"
 #include "types/type_hash_parts.h"
 
 #define CURSOR_SHIFT 11 /* cursors are positions without these bits, so that they stay below 2^53 */
@@ -34,6 +35,12 @@ type_hash_tree_length(const struct shm_region *r, const struct shm_entry_sh *e)
 
 /* ---- fields ---------------------------------------------------------------------------------------------------------------- */
 
+static uint32_t
+birth_now(const struct shm_tx *tx)
+{
+    return (uint32_t)atomic_load_explicit(&tx->region->header->snapshot_epoch, memory_order_relaxed);
+}
+
 /* A new field entry, not attached. */
 static shm_off
 field_build(struct shm_tx *tx, unsigned shard, const char *field, size_t flen, const struct string_plan *plan)
@@ -46,9 +53,8 @@ field_build(struct shm_tx *tx, unsigned shard, const char *field, size_t flen, c
     shm_off off = shm_tx_alloc(tx, shard, shm_entry_size_for(klen, plan->vlen, false));
     if (!off)
         return 0;
-    uint32_t birth = (uint32_t)atomic_load_explicit(&tx->region->header->snapshot_epoch, memory_order_relaxed);
-    char *value = shm_entry_build(shm_at(tx->region, off), SHM_TYPE_FIELD, plan->encoding, is_blob ? SHM_ENTRY_KEYBLOB : 0, birth,
-        is_blob ? (const char *)&blob : field, klen, plan->vlen, -1);
+    char *value = shm_entry_build(shm_at(tx->region, off), SHM_TYPE_FIELD, plan->encoding, is_blob ? SHM_ENTRY_KEYBLOB : 0,
+        birth_now(tx),        is_blob ? (const char *)&blob : field, klen, plan->vlen, -1);
     return type_string_plan_write(tx, shard, plan, value) ? off : 0;
 }
 
@@ -62,11 +68,11 @@ field_insert(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, con
 }
 
 static bool
-field_update(struct shm_tx *tx, const struct shm_tree *t, struct shm_place *place, const char *field, size_t flen,
+field_update(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, struct shm_place *place, const char *field, size_t flen,
     const struct string_plan *plan)
 {
     struct shm_entry_sh *old = place->entry;
-    switch (type_string_set(tx, t->shard, old, plan)) {
+    switch (shm_keep_needs(t, position, old) ? TYPE_REPLACE : type_string_set(tx, t->shard, old, plan)) {
     case TYPE_DONE:
         return true;
     case TYPE_FAILED:
@@ -75,7 +81,7 @@ field_update(struct shm_tx *tx, const struct shm_tree *t, struct shm_place *plac
         break;
     }
     shm_off off = field_build(tx, t->shard, field, flen, plan);
-    return off && shm_table_replace(tx, place, off) && shm_entry_free(tx, t->shard, old);
+    return off && shm_table_replace(tx, place, off) && shm_keep_release(tx, t, position, old);
 }
 
 bool
@@ -98,7 +104,7 @@ type_hash_tree_set(struct type_hash *h, const char *field, size_t flen, const ch
     uint64_t position = shm_table_field_position(h->region, field, flen);
     type_string_plan_raw(&plan, value, vlen, flen);
     if (shm_table_find(&t, position, field, flen, &place))
-        return field_update(h->tx, &t, &place, field, flen, &plan) ? TYPE_HASH_UPDATED : TYPE_HASH_FAILED;
+        return field_update(h->tx, &t, position, &place, field, flen, &plan) ? TYPE_HASH_UPDATED : TYPE_HASH_FAILED;
     return field_insert(h->tx, &t, position, field, flen, &plan) ? TYPE_HASH_CREATED : TYPE_HASH_FAILED;
 }
 
@@ -111,7 +117,7 @@ type_hash_tree_delete(struct type_hash *h, const char *field, size_t flen)
     if (!shm_table_find(&t, position, field, flen, &place))
         return 0;
     struct shm_entry_sh *old = place.entry;
-    return shm_table_remove(h->tx, &t, position, &place) && shm_entry_free(h->tx, h->shard, old) ? 1 : -1;
+    return shm_table_remove(h->tx, &t, position, &place) && shm_keep_release(h->tx, &t, position, old) ? 1 : -1;
 }
 
 /* ---- from a pack to a tree ------------------------------------------------------------------------------------------------- */
@@ -231,7 +237,11 @@ type_hash_tree_random(const struct type_hash *h, const uint64_t random[2], struc
 bool
 type_hash_tree_free(struct shm_tx *tx, unsigned shard, const struct shm_entry_sh *e)
 {
+    static const uint8_t orphan = 1;
     const struct hash_root_sh *root = shm_at(tx->region, root_off(e));
+    struct shm_keep_sh *keep = shm_keep_of(tx->region, &root->tree);
+    if (keep)
+        return shm_tx_write(tx, &keep->orphan, &orphan, sizeof orphan);
     if (root->tree.root && !shm_reclaim_push(tx, shard, shm_table_off(root->tree.root)))
         return false;
     shm_tx_free(tx, root_off(e));
@@ -290,7 +300,7 @@ field_copy(struct shm_tx *tx, unsigned shard, const struct shm_entry_sh *e)
     shm_off off = shm_tx_alloc(tx, shard, shm_entry_size_for(sizeof blob, plan.vlen, false));
     if (!off)
         return 0;
-    char *value = shm_entry_build(shm_at(tx->region, off), SHM_TYPE_FIELD, plan.encoding, SHM_ENTRY_KEYBLOB, e->birth,
+    char *value = shm_entry_build(shm_at(tx->region, off), SHM_TYPE_FIELD, plan.encoding, SHM_ENTRY_KEYBLOB, birth_now(tx),
         (const char *)&blob, sizeof blob, plan.vlen, -1);
     return type_string_plan_write(tx, shard, &plan, value) ? off : 0;
 }

@@ -269,7 +269,7 @@ type_string_set(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e, const
 {
     const struct shm_region *r = tx->region;
     (void)shard;
-    if (!is_string(e) || !shm_entry_mutable(r, e) || shm_entry_encoding(e) == TYPE_STRING_BLOB || p->encoding == TYPE_STRING_BLOB ||
+    if (!is_string(e) || shm_entry_encoding(e) == TYPE_STRING_BLOB || p->encoding == TYPE_STRING_BLOB ||
         !type_entry_fits(r, e, p->vlen) || shm_class_size_for(type_entry_need(e, p->vlen)) != shm_block_size(r, shm_off_of(r, e)))
         return TYPE_REPLACE;
     if (!shm_tx_note(tx, shm_entry_value(e), shm_entry_vlen(e)) || !type_entry_set_shape(tx, e, p->encoding, p->vlen))
@@ -294,7 +294,7 @@ type_string_write(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e, siz
 {
     unsigned encoding = shm_entry_encoding(e);
     xassert(is_string(e) && n >= 1);
-    if (!shm_entry_mutable(tx->region, e) || encoding == TYPE_STRING_INT)
+    if (encoding == TYPE_STRING_INT)
         return TYPE_REPLACE;
     if (encoding == TYPE_STRING_BLOB)
         return write_blob(tx, shard, e, at, bytes, n);

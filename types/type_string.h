@@ -110,8 +110,8 @@ bool type_string_plan_write(struct shm_tx *tx, unsigned shard, const struct stri
 
 /* ---- changing a present entry; key and expiry stay ---- */
 
-/* Puts the planned value in the place of the entry's. REPLACE: does not fit the block, the entry's or the plan's
- * value is a blob, or the entry may not be changed. The plan must not have the entry itself as its base. */
+/* Puts the planned value in the place of the entry's. REPLACE: does not fit the block, or the entry's or the plan's
+ * value is a blob. The plan must not have the entry itself as its base. */
 enum type_change type_string_set(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e, const struct string_plan *p);
 /* Overwrites and extends: n >= 1 bytes at `at`, a gap becomes zeros; touches only what changes. REPLACE: plan_splice with
  * the same arguments. Makes raw. */

@@ -75,7 +75,7 @@ own(unsigned records)
     struct shm_shard_sh *s = &region.shards[SHARD];
     enter(&tx, OWNER);
     for (unsigned i = 0; i < records; i++)
-        if (!shm_tx_set64(&tx, &s->limbo_head, i))
+        if (!shm_tx_set64(&tx, &s->unused[0], i))
             _exit(4);
     atomic_store(&page->inside, 1);
     for (;;)
@@ -89,7 +89,7 @@ wait_for_lock(unsigned unused)
     (void)unused;
     enter(&tx, WAITER);
     atomic_store(&page->holds_ns, clock_ns());
-    bool undone = region.shards[SHARD].limbo_head == 0;
+    bool undone = region.shards[SHARD].unused[0] == 0;
     shm_tx_abort(&tx);
     _exit(undone ? 0 : 5);
 }

@@ -132,9 +132,9 @@ keep_writing(struct fixture *f, unsigned slot, uint64_t n, unsigned seed)
         shm_tx_enter(&tx, ids, shards);
         for (unsigned i = 0; i < shards; i++) {
             struct shm_shard_sh *s = &f->region.shards[ids[i]];
-            if (!shm_tx_set64(&tx, &s->limbo_head, s->limbo_head + 1))
+            if (!shm_tx_set64(&tx, &s->unused[0], s->unused[0] + 1))
                 _exit(4);
-            effect_of(&tx, ids[i], s->limbo_head);
+            effect_of(&tx, ids[i], s->unused[0]);
         }
         shm_tx_commit(&tx);
     }
@@ -242,7 +242,7 @@ Test(ring, order_under_load_with_deaths_and_a_full_ring, .timeout = 120)
     cr_log_info("%lu records, %lu holes, %u deaths", (unsigned long)records, (unsigned long)holes, deaths);
     for (unsigned shard = 0; shard < 4; shard++) {
         shm_tx_enter_read(&f.tx, &(uint16_t){(uint16_t)shard}, 1);
-        cr_assert(f.region.shards[shard].limbo_head >= seen[shard]);
+        cr_assert(f.region.shards[shard].unused[0] >= seen[shard]);
         shm_tx_leave_read(&f.tx);
     }
     fixture_close(&f);
