@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shm/shm_class.h"
+#include "shm/shm_cut.h"
 #include "shm/shm_span.h"
 
 /* A late reader may still store an access clock in what was the index: such spans wait until all have passed an epoch. */
@@ -30,9 +31,10 @@ free_spans(struct shm_region *r)
 void
 shm_wipe(struct shm_region *r)
 {
+    shm_cut_abort_any(r); /* what a snapshot still needs goes too */
     for (unsigned i = 0; i < r->nshards; i++) {
         struct shm_shard_sh *s = &r->shards[i];
-        s->used_bytes = s->reclaim_head = s->reclaim_tail = s->limbo_head = s->empty_spans = 0;
+        s->used_bytes = s->reclaim_head = s->reclaim_tail = s->keeps = s->empty_spans = 0;
         memset(s->room, 0, sizeof s->room);
         atomic_store(&s->state, SHM_SHARD_ON);
         atomic_store(&s->faults, 0);
