@@ -1,8 +1,8 @@
 /* cmd_dump.c - DUMP and RESTORE: a key's value as bytes, and back (types/type_rdb.h).
  *
- * DUMP holds the lock while it copies or packs the value, and compresses strings after it let go. RESTORE checks the whole
- * payload before it changes anything; the value is built in a transaction, and a hash that names a field twice, which is
- * noticed only then, is rolled back.
+ * DUMP holds the lock while it copies or packs the value, and compresses strings after it let go. RESTORE checks the
+ * payload before it changes anything, as deeply as sanitize-dump-payload wants; the value is built in a transaction, and what
+ * is noticed only then (a field that stands twice, damage inside a pack) rolls it back.
  *
  * Process: workers. Locks: exec.c took the key's. Crash: changes are the transaction's.
  */
@@ -16,6 +16,7 @@
 #include "types/type_rdb.h"
 #include "types/type_value.h"
 
+#define SANITIZE_NO 0 /* the first of sanitize-dump-payload's words */
 #define RESTORE_ARGS_MAX 16 /* of a logged RESTORE; its options say nothing by repetition */
 
 static void
@@ -180,7 +181,7 @@ restore_pair(void *arg, const struct rdb_string *field, const struct rdb_string 
     return done == TYPE_HASH_CREATED;
 }
 
-/* 1 done, 0 a field came twice, -1 tx->want. */
+/* 1 done, 0 the value is wrong, -1 tx->want. */
 static int
 restore_hash(struct restore *r, struct type_rdb *d)
 {
@@ -195,11 +196,14 @@ restore_hash(struct restore *r, struct type_rdb *d)
         b.hash.limits.value = SIZE_MAX;
     if (d->count > b.hash.limits.entries)
         b.hash.limits.entries = 0; /* a tree from the first field on */
-    if (type_rdb_each(d, restore_pair, &b))
+    enum type_rdb_result done = type_rdb_each(d, restore_pair, &b);
+    if (done == TYPE_RDB_OK)
         return 1;
-    if (!b.repeated && c->tx->want == SHM_WANT_NOTHING)
+    if (done == TYPE_RDB_BAD || b.repeated)
+        return 0;
+    if (c->tx->want == SHM_WANT_NOTHING)
         c->tx->want = SHM_WANT_HEAP;
-    return b.repeated ? 0 : -1;
+    return -1;
 }
 
 /* RESTORE with an absolute time. */
@@ -277,7 +281,8 @@ cmd_restore(struct cmd *c)
         cmd_error(c, "ERR DUMP payload version or checksum are wrong");
         return;
     }
-    switch (type_rdb_open(&d, cmd_arg(c, 3), cmd_arg_len(c, 3))) {
+    bool deep = config_number(c->engine, PARAM_SANITIZE_DUMP_PAYLOAD) != SANITIZE_NO;
+    switch (type_rdb_open(&d, cmd_arg(c, 3), cmd_arg_len(c, 3), deep)) {
     case TYPE_RDB_OK:
         restore_value(&r, &d);
         break;
@@ -287,6 +292,11 @@ cmd_restore(struct cmd *c)
     case TYPE_RDB_NO_MEMORY:
         c->tx->want = SHM_WANT_HEAP;
         break;
+    case TYPE_RDB_UNKNOWN:
+        cmd_error(c, "ERR the value is sound, but type '%s' has no commands here yet", d.type_name);
+        break;
+    case TYPE_RDB_STOPPED:
+        xassert(false); /* nothing was handed out */
     }
     type_rdb_close(&d);
 }

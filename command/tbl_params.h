@@ -219,7 +219,9 @@ PARAM_NUMBER(RDBCOMPRESSION, "rdbcompression", NULL, BOOL, "yes", 0, PERSISTENCE
 PARAM_NUMBER(RDBCHECKSUM, "rdbchecksum", NULL, BOOL, "yes", IMMUTABLE | IDLE, PERSISTENCE,
     "Write and check the checksum of snapshots.")
 PARAM_NUMBER(SANITIZE_DUMP_PAYLOAD, "sanitize-dump-payload", NULL, WORD("no", "yes", "clients"), "no", 0, PERSISTENCE,
-    "Check loaded values thoroughly; here they always are.")
+    "Check values of RESTORE (clients) and of files that are loaded too (yes) to the bottom before any is taken; no: while they are taken.")
+PARAM_NUMBER(RDB_SKIP_UNKNOWN, "rdb-skip-unknown", NULL, BOOL, "no", OWN, PERSISTENCE,
+    "Leave out keys of types that have no commands here when a snapshot is loaded, and count them in the log; no: such a key stops the load.")
 PARAM_NUMBER(RDB_DEL_SYNC_FILES, "rdb-del-sync-files", NULL, BOOL, "no", IDLE, PERSISTENCE,
     "Remove snapshots that were made for replication only.")
 PARAM_NUMBER(RDB_SAVE_INCREMENTAL_FSYNC, "rdb-save-incremental-fsync", NULL, BOOL, "yes", IDLE, PERSISTENCE,

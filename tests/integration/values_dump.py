@@ -150,6 +150,43 @@ BAD = [
     b"\x04\x00", b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x01b", b"\x04\xc0\x01",
     b"\x10\x07\x07\x00\x00\x00\x00\x00\xff", b"\x10\x03abc", b"\x0d\x0b\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff", b"\x0d\x02ab", b"\x09\x01\x05",
 ]
+# values that a deep look refuses; without it redis-server may take them, and kv-stash notices while it builds
+DEEP_BAD = [
+    b"\x09" + string(b"\x02\x01f\x01\x00v\x01f\x01\x00w\xff"),
+    b"\x0d" + string(ziplist(b"\x01f", b"\x01v", b"\x01f", b"\x01w")),
+    b"\x0d" + string(ziplist(b"\x01f", b"\x01v", b"\x01g")),
+    b"\x10" + string(b"\x13\x00\x00\x00\x04\x00\x81f\x02\x81v\x02\x81f\x02\x81w\x02\xff"),
+    b"\x10" + string(b"\x0d\x00\x00\x00\x02\x00\x81f\x02\x81v\x03\xff"),
+    b"\x10" + string(b"\x0d\x00\x00\x00\x02\x00\x81f\x02\x85v\x02\xff"),
+    b"\x10" + string(b"\x10\x00\x00\x00\x03\x00\x81f\x02\x81v\x02\x81g\x02\xff"),
+    b"\x04\x02" + string(b"f") + string(b"v") + string(b"f") + string(b"w"),
+]
+# sound values of types that have no commands yet
+UNKNOWN = {"list": b"\x01\x01\x01a", "set": b"\x02\x01\x01a", "zset": b"\x05\x01\x01a" + bytes(8), "stream": b"\x0f\x00\x00\x00\x00\x00"}
+NO_COMMANDS = b"-ERR the value is sound, but type '%s' has no commands here yet\r\n"
+
+
+def sanitize(pair):
+    """sanitize-dump-payload: what the deep look finds; here it is found in any case, and nothing is left of it."""
+    for mode in ("yes", "clients", "no"):
+        pair.both("CONFIG", "SET", "sanitize-dump-payload", mode)
+        pair.both("DEL", "k")
+        for value in OLD + BAD + (DEEP_BAD if mode != "no" else []):
+            title = "%s %r" % (mode, value[:40])
+            check(pair, title, pair.both("RESTORE", "k", 0, payload(value), "REPLACE"))
+            for line in ("GET k", "~HGETALL k", "OBJECT ENCODING k"):
+                pair.line(line, title)
+    for value in DEEP_BAD:
+        pair.ours.send("RESTORE", "k2", 0, payload(value), "REPLACE")
+        reply = pair.ours.read_raw()
+        assert reply == b"-ERR Bad data format\r\n", (value, reply)
+        pair.ours.send("EXISTS", "k2")
+        assert pair.ours.read_raw() == b":0\r\n", value
+    for name, value in UNKNOWN.items():
+        pair.ours.send("RESTORE", "k2", 0, payload(value), "REPLACE")
+        reply = pair.ours.read_raw()
+        assert reply == NO_COMMANDS % name.encode(), (name, reply)
+    pair.both("CONFIG", "SET", "sanitize-dump-payload", "no")
 
 
 def old_forms(pair):
@@ -226,4 +263,5 @@ def damage(pair, rounds):
         answers[reply] = answers.get(reply, 0) + 1
         c.send("DUMP", "damaged")
         c.read_raw()
-    assert set(answers) <= {b"+OK\r\n", b"-ERR Bad data format\r\n"} and len(answers) == 2, answers
+    known = {b"+OK\r\n", b"-ERR Bad data format\r\n"}
+    assert known <= set(answers) <= known | {NO_COMMANDS % name.encode() for name in UNKNOWN}, answers

@@ -34,7 +34,7 @@ round_trip(const char *bytes, size_t n, bool compress)
     struct type_rdb d;
     buf_init(&out);
     type_rdb_save_string(&out, bytes, n, compress);
-    cr_assert_eq(type_rdb_open(&d, out.data, out.len), TYPE_RDB_OK);
+    cr_assert_eq(type_rdb_open(&d, out.data, out.len, true), TYPE_RDB_OK);
     cr_assert(d.type == SHM_TYPE_STRING && d.string.len == n && memcmp(rdb_string_bytes(&d.string), bytes, n) == 0);
     type_rdb_close(&d);
     buf_destroy(&out);
@@ -78,11 +78,11 @@ reads_as(const char *bytes, size_t n, const char *text)
 {
     struct type_rdb d;
     struct pairs p = {0};
-    cr_assert_eq(type_rdb_open(&d, bytes, n), TYPE_RDB_OK, "%s", text);
-    cr_assert(type_rdb_each(&d, list_pair, &p));
+    cr_assert_eq(type_rdb_open(&d, bytes, n, true), TYPE_RDB_OK, "%s", text);
+    cr_assert_eq(type_rdb_each(&d, list_pair, &p), TYPE_RDB_OK);
     cr_assert_eq(p.n, d.count);
     cr_assert_str_eq(p.text, text);
-    cr_assert(type_rdb_each(&d, list_pair, &p), "a second time");
+    cr_assert_eq(type_rdb_each(&d, list_pair, &p), TYPE_RDB_OK, "a second time");
     type_rdb_close(&d);
 }
 #define READS_AS(literal, text) reads_as(literal, sizeof literal - 1, text)
@@ -118,8 +118,8 @@ Test(rdb, hash_from_the_region)
     type_hash_open(&h, &f.region, shard, p.entry);
     buf_init(&out);
     type_rdb_save_hash(&out, &h, true);
-    cr_assert_eq(type_rdb_open(&d, out.data, out.len), TYPE_RDB_OK);
-    cr_assert(d.packed && type_rdb_each(&d, list_pair, &seen));
+    cr_assert_eq(type_rdb_open(&d, out.data, out.len, true), TYPE_RDB_OK);
+    cr_assert(d.packed && type_rdb_each(&d, list_pair, &seen) == TYPE_RDB_OK);
     cr_assert_str_eq(seen.text, "a=1 b=-300 c=text ");
     type_rdb_close(&d);
     buf_destroy(&out);
@@ -145,9 +145,9 @@ survives(const char *bytes, size_t n)
     char sum = 0;
     char *own = malloc(n ? n : 1); /* so that one byte too far is seen */
     memcpy(own, bytes, n);
-    enum type_rdb_result got = type_rdb_open(&d, own, n);
+    enum type_rdb_result got = type_rdb_open(&d, own, n, true);
     if (got == TYPE_RDB_OK && d.type == SHM_TYPE_HASH)
-        cr_assert(d.count > 0 && type_rdb_each(&d, touch_pair, &sum));
+        cr_assert(d.count > 0 && type_rdb_each(&d, touch_pair, &sum) == TYPE_RDB_OK);
     type_rdb_close(&d);
     free(own);
     return got == TYPE_RDB_OK;
