@@ -390,17 +390,44 @@ noted_ahead(struct exec_state *x, const struct resp_arg *argv)
 /* ---- a request ------------------------------------------------------------------------------------------------------ */
 
 static enum exec_result
-run(struct cmd *c, const struct exec_ahead *ahead)
+run_found(struct cmd *c)
 {
-    if (!find_keys(c, ahead ? ahead->key.position : 0)) {
-        resp_out_error(c->out, oom_text);
-        return EXEC_DONE;
-    }
     if (c->nkeys == 0)
         return run_free(c);
     if (c->row->flags & CMD_WRITE)
         return run_writing(c);
     return run_reading(c);
+}
+
+static enum exec_result
+run(struct cmd *c, const struct exec_ahead *ahead)
+{
+    if (find_keys(c, ahead ? ahead->key.position : 0))
+        return run_found(c);
+    resp_out_error(c->out, oom_text);
+    return EXEC_DONE;
+}
+
+/* ---- replaying ------------------------------------------------------------------------------------------------------ */
+
+enum exec_replay
+exec_replay_open(struct cmd *c, struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
+{
+    const struct command_row *row = command_find(argv[0].data, argv[0].len);
+    if (row && row->subs && argc > 1)
+        row = command_find_sub(row, argv[1].data, argv[1].len);
+    if (!row)
+        return EXEC_REPLAY_UNKNOWN;
+    if (row->arity > 0 ? argc != row->arity : argc < -row->arity)
+        return EXEC_REPLAY_ARITY;
+    *c = (struct cmd){.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
+    return find_keys(c, 0) ? EXEC_REPLAY_READY : EXEC_REPLAY_NO_MEMORY;
+}
+
+enum exec_result
+exec_replay(struct cmd *c)
+{
+    return run_found(c);
 }
 
 enum exec_result

@@ -24,6 +24,17 @@ enum exec_result {
 /* Runs a request. argv points into the caller's input and stays valid during the call. */
 enum exec_result exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out);
 
+/* ---- commands of an append-only file, run again (behind the gate, by a loader) ---- */
+
+struct cmd;
+enum exec_replay { EXEC_REPLAY_READY, EXEC_REPLAY_UNKNOWN, EXEC_REPLAY_ARITY, EXEC_REPLAY_NO_MEMORY };
+/* Finds the row and the keys, so that the caller sees which shards the command concerns; nothing is run. c->keys is valid until the
+ * next request of this engine. */
+enum exec_replay exec_replay_open(struct cmd *c, struct engine *e, struct session *s, int argc, const struct resp_arg *argv,
+    struct resp_out *out);
+/* Runs it: no permissions, limits, pauses; no statistics, slow log or MONITOR. DONE: it has replied, maybe with an error. */
+enum exec_result exec_replay(struct cmd *c);
+
 /* Looking requests up ahead: rows, positions, and what the look-ups will read brought into the cache. It decides nothing:
  * a request may be run without, after, or never. exec_run uses what was noted for a request with the same argv if
  * requests are run in the order in which they were added; exec_ahead_begin forgets all. At most EXEC_BATCH_MAX requests

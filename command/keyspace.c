@@ -140,6 +140,13 @@ keyspace_find(struct cmd *c, unsigned db, const char *key, size_t klen, bool for
 }
 
 bool
+keyspace_find_at(struct cmd *c, unsigned db, uint64_t position, const char *key, size_t klen, struct key_ref *ref)
+{
+    ref_init(c, ref, db, position, key, klen);
+    return shm_table_find(&ref->tree, position, key, klen, &ref->place);
+}
+
+bool
 keyspace_type_ok(struct cmd *c, const struct key_ref *ref, unsigned type)
 {
     if (ref->place.entry == NULL || shm_entry_type(ref->place.entry) == type)

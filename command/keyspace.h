@@ -29,6 +29,8 @@ bool keyspace_peek(struct cmd *c, unsigned k, struct key_ref *ref);
 bool keyspace_write(struct cmd *c, unsigned k, struct key_ref *ref);
 /* The same for any key by name (its shard must be held): other database, RESTORE's target, SCAN's results. */
 bool keyspace_find(struct cmd *c, unsigned db, const char *key, size_t klen, bool for_write, struct key_ref *ref);
+/* A key whose position is known, whether expired or not: for loaders. */
+bool keyspace_find_at(struct cmd *c, unsigned db, uint64_t position, const char *key, size_t klen, struct key_ref *ref);
 
 /* Replaces or adds the key's entry. The caller built `entry` (an unattached block of this shard, its key the same,
  * by keyspace_build); the old entry, if any, is freed with all it refers to. Keeps counts, expiry sums, key slots.

@@ -14,7 +14,7 @@
 
 struct engine;
 
-#define LOADING_PARTS_MAX 16u
+#define LOADING_PARTS_MAX 8u
 #define LOADING_PATH_MAX 4096u
 #define LOADING_ERROR_MAX 5120u
 #define LOADING_QUIET_MS 100 /* so long a load behind the gate is waited for */
@@ -55,8 +55,6 @@ struct loading_sh {
     _Atomic uint64_t wiped;       /* number of the attempt for which the keyspace was emptied */
     _Atomic uint64_t ticket;      /* the newest ticket that the files tell; 0: none. Raised only */
     _Atomic uint64_t keys, expired; /* of the last load of an RDB file */
-    _Atomic uint32_t torn;        /* 1: the last file's tail was left out from torn_at on */
-    _Atomic uint64_t torn_at;
     _Atomic uint32_t error_taken; /* C: 1 once somebody writes the error */
     char path[LOADING_PATH_MAX];  /* filled before RUNS */
     char error[LOADING_ERROR_MAX]; /* filled before FAILED */

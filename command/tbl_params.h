@@ -242,7 +242,7 @@ PARAM_NUMBER(AUTO_AOF_REWRITE_PERCENTAGE, "auto-aof-rewrite-percentage", NULL, I
     "Growth at which the append-only file is rewritten; 0 is never.")
 PARAM_NUMBER(AUTO_AOF_REWRITE_MIN_SIZE, "auto-aof-rewrite-min-size", NULL, MEMORY(0, INT64_MAX), "64mb", IDLE, PERSISTENCE,
     "A smaller append-only file is not rewritten.")
-PARAM_NUMBER(AOF_LOAD_TRUNCATED, "aof-load-truncated", NULL, BOOL, "yes", IDLE, PERSISTENCE,
+PARAM_NUMBER(AOF_LOAD_TRUNCATED, "aof-load-truncated", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Start with an append-only file whose end is cut off.")
 PARAM_NUMBER(AOF_USE_RDB_PREAMBLE, "aof-use-rdb-preamble", NULL, BOOL, "yes", IDLE, PERSISTENCE,
     "Begin a rewritten append-only file with a snapshot.")

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "command/control.h"
 #include "housekeeper/housekeeper_main.h"
+#include "persist/loader_main.h"
 #include "persist/persister_main.h"
 #include "process/process.h"
 #include "shm/shm_lock.h"
@@ -42,8 +43,10 @@ fill_slot(const struct heritage *h, unsigned slot)
         worker_main(h, slot);
     else if (slot == heritage_housekeeper(h))
         housekeeper_main(h, slot);
-    else
+    else if (slot == heritage_persister(h))
         persister_main(h, slot);
+    else
+        loader_main(h, slot);
 }
 
 static _Noreturn void

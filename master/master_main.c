@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/ticks.h"
 #include "command/control.h"
+#include "master/boot.h"
 #include "master/children.h"
 #include "master/daemon.h"
 #include "master/limits.h"
@@ -27,13 +28,16 @@
 #include "master/region_open.h"
 #include "master/serve.h"
 #include "master/settings.h"
+#include "master/start_load.h"
+#include "persist/survey.h"
 #include "shm/shm_check.h"
 #include "shm/shm_proc.h"
 #include "shm/shm_recover.h"
 #include "types/type_value.h"
 
-#define SPARE_SLOTS 6      /* housekeeper, persister, replicator, cluster, exporter, a tool */
+#define SPARE_SLOTS (6 + LOADING_PARTS_MAX) /* housekeeper, persister, replicator, cluster, exporter, a tool; loaders */
 #define SHUTDOWN_MAX_S 86400u
+#define GIVE_UP_MS 1000
 #define POOL_AT_START 4    /* extents committed before anybody serves */
 
 static struct options options;
@@ -41,6 +45,7 @@ static struct settings settings; /* in force */
 static struct settings asked;    /* as files and options said, to compare with at a reload */
 static struct shm_region region;
 static bool attached; /* the region was found, not made */
+static struct boot_choice choice;
 static struct heritage heritage = {.unix_listener = -1};
 static struct children children;
 
@@ -90,6 +95,7 @@ fill_control(void)
     atomic_store(&c->rewrite_asked, 0);
     atomic_store(&c->rewrite_answered, 0);
     atomic_store(&c->region_file_gone, 0);
+    atomic_store(&c->loading.phase, LOADING_IDLE);
     for (int p = 0; p < PARAM_COUNT; p++) {
         atomic_store(&c->config.told[p], 0);
         if (config_tell_idle(&c->config, p))
@@ -120,31 +126,99 @@ wish(void)
         .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
 }
 
+/* The absolute path of the data directory becomes the parameter's value. */
+static void
+settle_directory(const char *dir)
+{
+    char *absolute = realpath(dir, NULL);
+    if (absolute && strlen(absolute) < PARAM_TEXT_MAX)
+        settings_set_text(&settings, PARAM_DIR, absolute);
+    free(absolute);
+}
+
+/* Looks at what is there, and decides from what to start. */
+static void
+decide(const struct region_wish *w, struct region_found *found)
+{
+    static struct survey files;
+    static struct survey_file named;
+    struct shm_error e;
+    const struct survey_names names = {.dir = settings_text(&settings, PARAM_DIR), .dbfilename = settings_text(&settings, PARAM_DBFILENAME),
+        .appenddirname = settings_text(&settings, PARAM_APPENDDIRNAME), .appendfilename = settings_text(&settings, PARAM_APPENDFILENAME)};
+    if (!region_open_look(&region, w, found, &e))
+        refuse(e.text);
+    survey_take(&files, &names);
+    struct boot_facts facts = {.region = *found, .appendonly = settings_number(&settings, PARAM_APPENDONLY) != 0, .files = &files};
+    if (options.restore_from) {
+        facts.named = &named;
+        facts.forced = survey_named(&named, options.restore_from, names.appendfilename);
+    }
+    boot_decide(&choice, &facts);
+    if (choice.what == BOOT_REFUSE) {
+        if (found->state == REGION_FOUND_VALID)
+            shm_region_close(&region, false);
+        refuse(choice.text);
+    }
+    if (choice.upgrade && !survey_upgrade(&files, &names, choice.text))
+        refuse(choice.text);
+}
+
+/* A new region, in the state that the choice asks for. */
+static void
+make_region(const struct region_wish *w, const struct region_found *found)
+{
+    struct shm_error e;
+    if (!region_open_create(&region, w, found, &e))
+        refuse(e.text);
+    if (shm_region_commit(&region, POOL_AT_START) != POOL_AT_START)
+        abandon("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
+    if (choice.what == BOOT_LOAD) {
+        heritage.loaders = start_load_parts(&choice);
+        atomic_store(&region.header->state, SHM_REGION_LOADING);
+        return;
+    }
+    if (!region_open_identify(&region, w->dir, &e))
+        abandon(e.text);
+    atomic_store(&region.header->state, SHM_REGION_READY);
+}
+
+static void
+take_region(void)
+{
+    struct shm_error e;
+    if (!region_open_attach(&region, &e))
+        refuse(e.text);
+    attached = true;
+    atomic_store(&region.header->state, SHM_REGION_READY); /* or GATED: who had closed the gate is dead */
+    keep_geometry(PARAM_SHARDS, region.nshards);
+    keep_geometry(PARAM_DATABASES, region.databases);
+}
+
 static void
 open_region(int *lock_fd)
 {
     struct shm_error e;
+    struct region_found found;
     struct region_wish w = wish();
-    if (!region_open_lock(w.dir, lock_fd, &e) || !region_open(&region, &w, &attached, &e))
+    if (!region_open_lock(w.dir, lock_fd, &e))
         refuse(e.text);
-    char *absolute = realpath(w.dir, NULL);
-    if (absolute && strlen(absolute) < PARAM_TEXT_MAX)
-        settings_set_text(&settings, PARAM_DIR, absolute);
-    free(absolute);
+    settle_directory(w.dir);
+    w = wish();
+    decide(&w, &found);
+    log_notice("%s", choice.text);
+    if (choice.warning[0])
+        log_warning("%s", choice.warning);
+    if (choice.what == BOOT_ATTACH)
+        take_region();
+    else
+        make_region(&w, &found);
     /* every slot of ours waits for an owner; the rest is nobody's */
     for (unsigned s = 0; s < region.nslots; s++)
         atomic_store(&region.slots[s].state, s < heritage_slots(&heritage) ? SHM_PROC_DEAD : SHM_PROC_VACANT);
-    if (!attached && shm_region_commit(&region, POOL_AT_START) != POOL_AT_START)
-        abandon("not enough memory for the smallest region; free memory, or give /dev/shm or the control group more");
-    atomic_store(&region.header->state, SHM_REGION_READY);
     log_notice("region %s: %lu MB %s", region.path, (unsigned long)(region.bytes >> 20), attached ? "found and recovered" : "made");
     if ((uint64_t)settings_number(&settings, PARAM_MAXMEMORY) > region.bytes)
         log_warning("maxmemory is %lu, but the region has %lu bytes, which are the limit", (unsigned long)settings_number(&settings, PARAM_MAXMEMORY),
             (unsigned long)region.bytes);
-    if (attached) {
-        keep_geometry(PARAM_SHARDS, region.nshards);
-        keep_geometry(PARAM_DATABASES, region.databases);
-    }
 }
 
 static void
@@ -264,6 +338,9 @@ start(struct serve *s)
         abandon("cannot set the signals up: no descriptor for them");
     if (!children_init(&children, &heritage))
         abandon("no memory for the table of children");
+    s->load = (struct start_load){.heritage = &heritage, .children = &children, .dir = settings_text(&settings, PARAM_DIR)};
+    if (choice.what == BOOT_LOAD)
+        start_load_begin(&s->load, &choice);
 }
 
 /* The orderly end; a second SIGINT or SIGTERM ends at once. */
@@ -290,6 +367,19 @@ finish(const struct serve *s)
     log_notice("bye");
 }
 
+/* The load failed: nobody was served, and what there is of data is worth nothing. */
+static _Noreturn void
+give_up(const struct serve *s)
+{
+    char why[LOADING_ERROR_MAX];
+    snprintf(why, sizeof why, "%s", s->failed); /* it lies in the region */
+    children_end(&children, GIVE_UP_MS);
+    log_take(s->log_pipe);
+    log_warning("%s", why);
+    log_follow_level(NULL);
+    abandon(why);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -305,8 +395,6 @@ main(int argc, char **argv)
         puts("kv-stash " CONTROL_VERSION);
         return 0;
     }
-    if (options.given[OPTION_RESTORE_FROM])
-        refuse("--restore-from: this version keeps no files; start without it");
     read_settings();
     if (options.given[OPTION_TEST_CONFIG]) {
         puts("the configuration is good");
@@ -318,6 +406,8 @@ main(int argc, char **argv)
     struct serve s = {.heritage = &heritage, .children = &children, .options = &options, .asked = &asked};
     start(&s);
     log_notice("%s", serve_run(&s));
+    if (s.failed)
+        give_up(&s);
     finish(&s);
     return 0;
 }

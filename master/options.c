@@ -18,7 +18,8 @@ const struct option_row option_rows[] = {
     [OPTION_CONFIG] = {"config", 'c', "FILE", "Read the configuration from FILE; the same as FILE alone.", -1},
     [OPTION_REDIS_CONF] = {"redis-conf", '\0', "FILE", "Read the configuration from a redis.conf.", -1},
     [OPTION_TEST_CONFIG] = {"test-config", 't', NULL, "Check the configuration, say what is wrong with it, and end.", -1},
-    [OPTION_RESTORE_FROM] = {"restore-from", 'r', "FILE", "Begin with the data of FILE; not in this version.", -1},
+    [OPTION_RESTORE_FROM] = {"restore-from", 'r', "FILE",
+        "Begin with the data of FILE, whatever else there is: a snapshot, or a log's manifest, directory or file.", -1},
     [OPTION_CHECK_REGION] = {"check-region", '\0', NULL, "Check the region's file while no server runs, say what is in it, and end.", -1},
     [OPTION_VERSION] = {"version", 'v', NULL, "Say which version this is, and end.", -1},
     [OPTION_HELP] = {"help", 'h', NULL, "Show the options and end.", -1},
@@ -90,6 +91,8 @@ take_row(struct parse *p, const struct option_row *row, const char *argument)
         return set_file(p, argument);
     if (id == OPTION_REDIS_CONF)
         p->o->redis_conf = argument;
+    if (id == OPTION_RESTORE_FROM)
+        p->o->restore_from = argument;
     return true;
 }
 

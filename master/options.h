@@ -47,6 +47,7 @@ struct options {
     bool given[OPTION_COUNT];
     const char *file;       /* of -c or FILE; NULL: none */
     const char *redis_conf; /* NULL: none */
+    const char *restore_from; /* NULL: not given */
     struct option_setting *settings; /* in the order given; owned, for the program's life */
     size_t nsettings;
 };

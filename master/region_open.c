@@ -1,7 +1,7 @@
 /* region_open.c - lock, identity and region (see region_open.h).
  *
  * Process: master, before it forks workers. Locks: flock of the directory. Crash: the identity is written before the region is
- * READY; a region that is not READY holds nothing and is made anew.
+ * READY; a region that never was holds nothing and is made anew.
  */
 #include "master/region_open.h"
 
@@ -25,6 +25,8 @@
 
 #define LOCK_WAIT_MS 5000
 #define LOCK_STEP_MS 10
+#define ID_LINEAGE 33 /* bytes of kvstash.id's first line: the lineage */
+#define ID_REGION 17  /* of its second line: which region was used last */
 
 __attribute__((format(printf, 2, 3))) static bool
 fail(struct shm_error *e, const char *format, ...)
@@ -42,12 +44,18 @@ bool
 region_open_lock(const char *dir, int *lock_fd, struct shm_error *e)
 {
     char path[512], pid[32] = "";
+    struct stat st;
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return fail(e, "cannot make the data directory %s: %s; name another with --dir", dir, strerror(errno));
     snprintf(path, sizeof path, "%s/kvstash.lock", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail(e, "cannot open %s: %s; name another directory with --dir", path, strerror(errno));
+    if (fstat(fd, &st) == 0 && st.st_uid != geteuid()) {
+        close(fd);
+        return fail(e, "the data directory %s is of another user (%u owns its lock file); start the server as that user, or give the directory with "
+                       "all its files to user %u", dir, (unsigned)st.st_uid, (unsigned)geteuid());
+    }
     for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += LOCK_STEP_MS) {
         if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MS) {
             ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
@@ -60,8 +68,9 @@ region_open_lock(const char *dir, int *lock_fd, struct shm_error *e)
     }
     int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+        fail(e, "cannot write %s: %s; give the data directory room, or name another with --dir", path, strerror(errno));
         close(fd);
-        return fail(e, "cannot write %s: %s", path, strerror(errno));
+        return false;
     }
     *lock_fd = fd;
     return true;
@@ -99,35 +108,62 @@ id_text(const uint8_t lineage[16], char text[34])
     strcpy(text + 32, "\n");
 }
 
-/* Does the directory know this lineage? */
-static bool
-id_known(const char *dir, const uint8_t lineage[16])
+/* Reads kvstash.id: the lineage's line, then the region's. Returns how many lines there are; -1: no such file, or none that we wrote. */
+static int
+id_read(const char *dir, char lineage[34], char region[18])
 {
-    char path[512], want[34], have[34] = "";
+    char path[512];
     snprintf(path, sizeof path, "%s/kvstash.id", dir);
-    id_text(lineage, want);
     FILE *f = fopen(path, "re");
     if (!f)
-        return false;
-    size_t n = fread(have, 1, 33, f);
+        return -1;
+    size_t n = fread(lineage, 1, ID_LINEAGE, f), k = fread(region, 1, ID_REGION, f);
     fclose(f);
-    return n == 33 && memcmp(have, want, 33) == 0;
+    lineage[n] = region[k] = '\0';
+    return n != ID_LINEAGE || strspn(lineage, "0123456789abcdef") != ID_LINEAGE - 1 ? -1 : k == ID_REGION ? 2 : 1;
 }
 
+/* The lineage of the directory's data; false: it has none yet. */
 static bool
-id_write(const char *dir, const uint8_t lineage[16], struct shm_error *e)
+id_lineage(const char *dir, uint8_t lineage[16])
 {
-    char path[512], aside[520], text[34];
+    char text[34], region[18];
+    if (id_read(dir, text, region) < 0)
+        return false;
+    for (unsigned i = 0; i < 16; i++)
+        sscanf(text + 2 * i, "%2hhx", &lineage[i]);
+    return true;
+}
+
+/* What the directory says of a region. */
+enum id_says { ID_KNOWN, ID_LEFT_BEHIND, ID_STRANGE };
+static enum id_says
+id_compare(const char *dir, const struct shm_header_sh *h)
+{
+    char lineage[34], region[18], want[34], seed[18];
+    int lines = id_read(dir, lineage, region);
+    id_text(h->lineage, want);
+    snprintf(seed, sizeof seed, "%016lx\n", (unsigned long)h->hash_seed);
+    if (lines < 0 || memcmp(lineage, want, ID_LINEAGE) != 0)
+        return ID_STRANGE;
+    return lines == 2 && memcmp(region, seed, ID_REGION) != 0 ? ID_LEFT_BEHIND : ID_KNOWN;
+}
+
+bool
+region_open_identify(const struct shm_region *r, const char *dir, struct shm_error *e)
+{
+    char path[512], aside[520], text[64];
     snprintf(path, sizeof path, "%s/kvstash.id", dir);
     snprintf(aside, sizeof aside, "%s.new", path);
-    id_text(lineage, text);
+    id_text(r->header->lineage, text);
+    snprintf(text + ID_LINEAGE, sizeof text - ID_LINEAGE, "%016lx\n", (unsigned long)r->header->hash_seed); /* random: names the region */
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write(fd, text, 33) == 33 && fsync(fd) == 0;
+    bool ok = fd >= 0 && write(fd, text, ID_LINEAGE + ID_REGION) == ID_LINEAGE + ID_REGION && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
     if (ok && rename(aside, path) == 0)
         return true;
-    return fail(e, "cannot write %s: %s", path, strerror(errno));
+    return fail(e, "cannot write %s: %s; give the directory room, and to the server's user", path, strerror(errno));
 }
 
 /* ---- attach ------------------------------------------------------------------------------------------------------------ */
@@ -145,26 +181,39 @@ recover(struct shm_region *r)
     return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+bool
+region_open_attach(struct shm_region *r, struct shm_error *e)
+{
+    for (int tries = 0; !recover(r); tries++)
+        if (tries >= (int)SHM_FOLLOWS_MAX)
+            return fail(e, "the region %s is damaged: recovery died on it; examine it with --check-region, or remove it to start from the files",
+                r->path);
+    shm_region_reset_locks(r);
+    return true;
+}
+
+/* Maps what is there, if it may be served: e tells why not. */
 static bool
-attach(struct shm_region *r, const struct region_wish *w, const char *path, struct shm_error *e)
+find(struct shm_region *r, const struct region_wish *w, const char *path, struct shm_error *e)
 {
     char boot_id[40];
     if (!shm_region_attach(r, path, e))
         return false;
     shm_region_boot_id(boot_id);
+    enum id_says says = id_compare(w->dir, r->header);
     if (memcmp(boot_id, r->header->boot_id, sizeof boot_id) != 0)
         return fail(e, "the region %s was made before this machine's last start; remove it to begin with the data directory", path);
-    if (!id_known(w->dir, r->header->lineage))
+    if (says == ID_STRANGE)
         return fail(e, "the region %s does not belong to the data directory %s; name the right --dir, or remove the region to begin anew",
             path, w->dir);
+    if (says == ID_LEFT_BEHIND)
+        return fail(e, "the region %s was left behind: the data directory %s has gone on in another region since; name that one with --region, or "
+                       "remove this one to start from the files", path, w->dir);
     if (r->header->shared_bytes != w->shared_bytes)
-        return fail(e, "the region %s was made by another version of this program; start that one, or remove the file", path);
+        return fail(e, "the region %s was made by another version of this program, or with another number of workers; start that one, or with "
+                       "that number, and let it save, or remove the file to start from the data directory", path);
     if (r->nslots < w->slots)
         return fail(e, "the region %s has room for %u processes, %u are asked for; start with fewer --workers", path, r->nslots, w->slots);
-    for (int tries = 0; !recover(r); tries++)
-        if (tries >= (int)SHM_FOLLOWS_MAX)
-            return fail(e, "the region %s is damaged: recovery died on it; examine it with --check-region, or remove it", path);
-    shm_region_reset_locks(r);
     return true;
 }
 
@@ -181,30 +230,35 @@ huge_pages_missing(struct shm_region *r, const struct region_wish *w, struct shm
     return true;
 }
 
-static bool
-create(struct shm_region *r, const struct region_wish *w, const char *path, struct shm_error *e)
+bool
+region_open_create(struct shm_region *r, const struct region_wish *w, const struct region_found *found, struct shm_error *e)
 {
     char dir[256];
-    snprintf(dir, sizeof dir, "%s", path);
+    uint8_t lineage[16];
+    bool known = id_lineage(w->dir, lineage);
+    if (found->state == REGION_FOUND_VALID)
+        shm_region_close(r, true);
+    else if (found->state == REGION_FOUND_USELESS && unlink(found->path) != 0)
+        return fail(e, "cannot remove %s: %s; remove it, or name another with --region", found->path, strerror(errno));
+    snprintf(dir, sizeof dir, "%s", found->path);
     char *slash = strrchr(dir, '/');
     if (slash)
         *slash = '\0';
     uint64_t limit = limits_region_bytes(slash ? dir : ".");
-    struct shm_region_options o = {.path = path, .bytes = w->bytes ? w->bytes : limit, .shards = w->shards, .databases = w->databases,
-        .slots = w->slots, .shared_bytes = w->shared_bytes, .hugepages = w->hugepages};
+    struct shm_region_options o = {.path = found->path, .bytes = w->bytes ? w->bytes : limit, .shards = w->shards, .databases = w->databases,
+        .slots = w->slots, .shared_bytes = w->shared_bytes, .hugepages = w->hugepages, .lineage = known ? lineage : NULL};
     if (!shm_region_create(r, &o, e))
         return false;
     uint64_t extents = limit / SHM_EXTENT_BYTES;
     if (extents < atomic_load(&r->header->committed_limit))
         atomic_store(&r->header->committed_limit, extents);
-    if (huge_pages_missing(r, w, e) || !id_write(w->dir, r->header->lineage, e)) {
-        shm_region_close(r, true);
-        return false;
-    }
-    return true;
+    if (!huge_pages_missing(r, w, e))
+        return true;
+    shm_region_close(r, true);
+    return false;
 }
 
-/* A file whose creation was cut off, or that was never served from, holds nothing. */
+/* A file whose creation was cut off, or whose data were being loaded, holds nothing that the files lack. */
 static bool
 holds_nothing(const char *path)
 {
@@ -214,7 +268,9 @@ holds_nothing(const char *path)
         return false;
     ssize_t n = pread(fd, &h, sizeof h, 0);
     close(fd);
-    return n >= 0 && (n < (ssize_t)sizeof h || h.magic == 0 || (h.magic == SHM_MAGIC && atomic_load(&h.state) != SHM_REGION_READY));
+    uint32_t state = atomic_load(&h.state);
+    return n >= 0 && (n < (ssize_t)sizeof h || h.magic == 0 || (h.magic == SHM_MAGIC && h.core_version == SHM_CORE_VERSION &&
+        (state == SHM_REGION_CREATING || state == SHM_REGION_LOADING)));
 }
 
 bool
@@ -229,17 +285,26 @@ region_open_path(const struct region_wish *w, char path[256], struct shm_error *
 }
 
 bool
-region_open(struct shm_region *r, const struct region_wish *w, bool *attached, struct shm_error *e)
+region_open_look(struct shm_region *r, const struct region_wish *w, struct region_found *found, struct shm_error *e)
 {
-    char path[256];
+    struct shm_error why;
     struct stat st;
-    if (!region_open_path(w, path, e))
+    *found = (struct region_found){.state = REGION_FOUND_NONE};
+    if (!region_open_path(w, found->path, e))
         return false;
-    *attached = false;
-    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && holds_nothing(path))
-        unlink(path);
-    if (lstat(path, &st) != 0)
-        return create(r, w, path, e);
-    *attached = true;
-    return attach(r, w, path, e);
+    if (lstat(found->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && holds_nothing(found->path))
+        unlink(found->path);
+    if (lstat(found->path, &st) != 0)
+        return true;
+    if (find(r, w, found->path, &why)) {
+        found->state = REGION_FOUND_VALID;
+        memcpy(found->lineage, r->header->lineage, sizeof found->lineage);
+        found->ticket = atomic_load(&r->header->ticket) - 1;
+        return true;
+    }
+    if (r->base)
+        shm_region_close(r, false);
+    found->state = REGION_FOUND_USELESS;
+    snprintf(found->why, sizeof found->why, "%s", why.text);
+    return true;
 }

@@ -54,10 +54,10 @@ static void
 become_ready(struct serve *s)
 {
     const struct shm_region *r = s->heritage->region;
-    for (unsigned slot = 0; !s->ready && slot < heritage_slots(s->heritage); slot++)
+    for (unsigned slot = 0; !s->ready && slot < heritage_lasting(s->heritage); slot++)
         if (atomic_load(&r->slots[slot].state) != SHM_PROC_UP)
             return;
-    if (s->ready)
+    if (s->ready || s->load.runs)
         return;
     s->ready = true;
     log_notice("Ready to accept connections on port %u: %u workers", control_of(s)->port, s->heritage->workers);
@@ -142,6 +142,9 @@ serve_run(struct serve *s)
         children_reap(s->children);
         children_watch(s->children, config_value(&control_of(s)->config.live, PARAM_WORKER_TIMEOUT));
         usage_publish_master(control_of(s));
+        s->failed = start_load_watch(&s->load);
+        if (s->failed)
+            return "the data cannot be loaded: finishing";
         become_ready(s);
         look_at_file(s);
         if (s->reload_waits)

@@ -7,6 +7,7 @@
 
 #include "master/children.h"
 #include "master/settings.h"
+#include "master/start_load.h"
 
 struct serve {
     struct heritage *heritage;
@@ -19,11 +20,13 @@ struct serve {
     unsigned forks;              /* of children that were acted on */
     int64_t looked_ns;           /* at the region's file */
     bool ready, file_gone, reload_waits;
+    struct start_load load;
+    const char *failed;          /* why the start failed; NULL: it did not */
 };
 
 /* Blocks the signals that are looked at; false with errno. */
 bool serve_open(struct serve *s, int log_pipe);
-/* Until a signal or SHUTDOWN asks for the end; says why. */
+/* Until a signal or SHUTDOWN asks for the end, or the load at the start fails (s->failed); says why. */
 const char *serve_run(struct serve *s);
 
 #endif

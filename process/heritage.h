@@ -14,6 +14,7 @@
 struct heritage {
     struct shm_region *region;
     unsigned workers;          /* slots 0 .. workers-1 are workers'; the others' follow, see below */
+    unsigned loaders;          /* of the load at this start; 0: nothing is loaded */
     unsigned addresses;        /* addresses listened on */
     int *listener;             /* [slot * addresses + address]: one SO_REUSEPORT socket per worker slot */
     int unix_listener;         /* shared by all workers; -1: none */
@@ -37,10 +38,22 @@ heritage_persister(const struct heritage *h)
 {
     return h->workers + 1; /* as control_persister() says */
 }
+/* Loader i's; they are needed at a start only. */
+static inline unsigned
+heritage_loader(const struct heritage *h, unsigned i)
+{
+    return h->workers + 2 + i;
+}
+/* Those that are always filled, and with the loaders'. */
+static inline unsigned
+heritage_lasting(const struct heritage *h)
+{
+    return h->workers + 2;
+}
 static inline unsigned
 heritage_slots(const struct heritage *h)
 {
-    return h->workers + 2;
+    return heritage_lasting(h) + h->loaders;
 }
 
 /* Orders of the master: one byte each. */

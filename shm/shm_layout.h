@@ -242,6 +242,7 @@ enum shm_proc_kind {
     SHM_PROC_CLUSTER,
     SHM_PROC_EXPORTER,
     SHM_PROC_MASTER,
+    SHM_PROC_LOADER,
     SHM_PROC_TOOL, /* test programs and checks */
 };
 enum shm_proc_state {

@@ -265,6 +265,8 @@ shm_region_create(struct shm_region *r, const struct shm_region_options *o, stru
     if (getrandom(&h.hash_seed, sizeof h.hash_seed, 0) != sizeof h.hash_seed ||
         getrandom(h.lineage, sizeof h.lineage, 0) != sizeof h.lineage)
         return fail(e, "no randomness from the kernel: %s", strerror(errno));
+    if (o->lineage)
+        memcpy(h.lineage, o->lineage, sizeof h.lineage);
     shm_region_boot_id(h.boot_id);
     snprintf(r->path, sizeof r->path, "%s", o->path);
     r->bytes = h.bytes;

@@ -55,6 +55,7 @@ struct shm_region_options {
     uint32_t slots;         /* process slots, 1 .. SHM_SLOTS_MAX */
     uint64_t shared_bytes;  /* room for upper layers, zeroed, committed */
     enum shm_hugepages hugepages;
+    const uint8_t *lineage; /* of 16 bytes; NULL: a new one */
 };
 
 /* Creates, maps and initialises a region (state CREATING; the caller stores READY). */

@@ -438,7 +438,11 @@ shm_tx_savepoint(struct shm_tx *tx, struct shm_savepoint *sp)
 void
 shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp)
 {
-    xassert(tx->active && !tx->bare && tx->undo_end >= sp->undo_end);
+    xassert(tx->active && tx->undo_end >= sp->undo_end);
+    if (tx->bare) {
+        tx->broken = true;
+        return;
+    }
     shm_recover_undo(tx->region, tx->journal, tx->undo_end, sp->undo_end);
     tx->undo_end = sp->undo_end;
     tx->undo_room = sp->undo_room;

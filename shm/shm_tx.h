@@ -48,6 +48,7 @@ struct shm_tx {
     bool active;           /* between begin and commit or abort */
     bool reading;          /* between enter_read and leave_read */
     bool bare;             /* of a loader: see shm_tx_make_bare */
+    bool broken;           /* bare, and something was to be taken back, which cannot be: the load must end */
     enum shm_tx_gate gate;
     enum shm_want want;    /* why the last alloc or enter failed */
     uint32_t patience_us;  /* how long enter waits for a lock's living holder; SHM_LOCK_PATIENT: as long as it takes */

@@ -1,0 +1,326 @@
+/* load_rdb.c - keys out of an RDB image (see load_rdb.h).
+ *
+ * Every loader steps over all records, which costs little, and takes the keys of its own shards. These are gathered in batches:
+ * the places of a batch's keys in the index are looked up side by side (shm_table_ahead), so that memory is fetched for one while
+ * others are at work, and one transaction does for all.
+ */
+#include "persist/load_rdb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "command/control.h"
+#include "format/rdb_in.h"
+#include "persist/load_key.h"
+
+#define BATCH 64u
+#define TOLD_EVERY 1024u /* records between two looks at the others */
+
+struct load {
+    struct loader *l;
+    const struct load_file *f;
+    bool in_aof, skip_foreign;
+    int64_t now_ms;
+    struct rdb_in in;
+    struct load_keys keys;
+    struct load_key batch[BATCH];
+    unsigned n;
+    uint64_t records, skipped, empty;
+    uint8_t lineage[16]; /* as the file says */
+    bool has_lineage;
+    uint64_t ticket;
+};
+
+/* ---- errors ------------------------------------------------------------------------------------------------------------------- */
+
+/* Notes what is wrong with a record; text: what rdb_in_complain or a caller says. */
+static enum load_result
+fail(struct load *d, struct buf *text, const char *remedy)
+{
+    buf_append(text, "", 1);
+    loading_fail(d->l->sh, "%s: %s; %s", d->f->path, buf_failed(text) ? "damaged, and no memory to tell where" : buf_head(text), remedy);
+    buf_destroy(text);
+    return LOAD_FAILED;
+}
+
+static enum load_result
+fail_reading(struct load *d)
+{
+    struct buf text;
+    buf_init(&text);
+    rdb_in_complain(&d->in, &text);
+    return fail(d, &text, LOADER_REMEDY_CHECK);
+}
+
+static void
+print_key(const struct load_key *key, struct buf *text)
+{
+    size_t n = key->name.len < 64 ? key->name.len : 64;
+    buf_printf(text, "key \"");
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)rdb_string_bytes(&key->name)[i];
+        if (c < ' ' || c > '~' || c == '"' || c == '\\')
+            buf_printf(text, "\\x%02x", c);
+        else
+            buf_append(text, &c, 1);
+    }
+    buf_printf(text, n < key->name.len ? "...\" in database %u" : "\" in database %u", key->db);
+}
+
+static enum load_result
+fail_key(struct load *d, const struct load_key *key, size_t at, const char *what, const char *remedy)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_printf(&text, "byte %lu: %s (", (unsigned long)at, what);
+    print_key(key, &text);
+    buf_printf(&text, ", type %s)", rdb_form(key->form)->name);
+    return fail(d, &text, remedy);
+}
+
+/* ---- keys --------------------------------------------------------------------------------------------------------------------- */
+
+static enum load_result
+took(struct load *d, const struct load_key *key, enum load_key_result got)
+{
+    switch (got) {
+    case LOAD_KEY_DONE:
+        d->l->keys++;
+        return LOAD_DONE;
+    case LOAD_KEY_EMPTY:
+        d->empty++;
+        return LOAD_DONE;
+    case LOAD_KEY_THERE:
+        return fail_key(d, key, key->from, "a key stands twice", LOADER_REMEDY_CHECK);
+    case LOAD_KEY_DAMAGED:
+        return fail_key(d, key, d->keys.wrong_at, d->keys.wrong, LOADER_REMEDY_CHECK);
+    case LOAD_KEY_FOREIGN:
+        d->skipped++;
+        return d->skip_foreign ? LOAD_DONE
+                               : fail_key(d, key, key->from, "a value of a type that this version does not have",
+                                     "load it with redis-server, or leave such keys out with rdb-skip-unknown yes");
+    case LOAD_KEY_MEMORY:
+        break;
+    }
+    return fail_key(d, key, key->from, "out of memory", "give the region (region-size, /dev/shm, control group) or the machine more");
+}
+
+static void
+look_ahead(struct load *d)
+{
+    struct shm_region *r = d->l->engine->region;
+    bool more = true;
+    for (unsigned i = 0; i < d->n; i++) {
+        struct shm_tree t = shm_tree_of_db(r, d->batch[i].shard, d->batch[i].db);
+        shm_table_ahead(&t, d->batch[i].position, &d->batch[i].ahead);
+    }
+    while (more) { /* ends: each step goes one level down */
+        more = false;
+        for (unsigned i = 0; i < d->n; i++)
+            more |= shm_table_ahead_step(r, &d->batch[i].ahead);
+    }
+}
+
+static void
+enter_own(struct loader *l)
+{
+    shm_tx_begin(&l->engine->tx);
+    for (unsigned i = l->own; i < l->engine->region->nshards; i += l->parts)
+        shm_tx_enter(&l->engine->tx, &(uint16_t){(uint16_t)i}, 1);
+}
+
+static enum load_result
+flush(struct load *d)
+{
+    struct shm_tx *tx = &d->l->engine->tx;
+    enum load_result result = LOAD_DONE;
+    look_ahead(d);
+    enter_own(d->l);
+    for (unsigned i = 0; i < d->n; i++) {
+        if (result == LOAD_DONE)
+            result = took(d, &d->batch[i], load_key(&d->keys, &d->batch[i]));
+        free(d->batch[i].owned);
+    }
+    if (result != LOAD_DONE)
+        shm_tx_abort(tx);
+    else if (!shm_tx_commit(tx))
+        result = took(d, &d->batch[0], LOAD_KEY_MEMORY);
+    d->n = 0;
+    return result;
+}
+
+/* The name stays good after the reader went on: a decompressed one is copied. False: no memory. */
+static bool
+keep_name(const struct load *d, struct load_key *key)
+{
+    const char *image = d->f->bytes, *p = d->in.key.bytes;
+    key->name = d->in.key;
+    key->owned = NULL;
+    if (!p || (p >= image && p < image + d->f->n) || d->in.key.len == 0)
+        return true;
+    key->owned = malloc(d->in.key.len);
+    if (!key->owned)
+        return false;
+    memcpy(key->owned, p, d->in.key.len);
+    key->name.bytes = key->owned;
+    return true;
+}
+
+static enum load_result
+take_key(struct load *d)
+{
+    struct loader *l = d->l;
+    struct shm_region *r = l->engine->region;
+    uint64_t position = shm_table_position(r, rdb_string_bytes(&d->in.key), d->in.key.len, l->engine->cluster);
+    unsigned shard = shm_region_shard(r, position);
+    if (!loader_owns(l, shard))
+        return LOAD_DONE;
+    if (!d->in_aof && d->in.expires_ms != -1 && d->in.expires_ms < d->now_ms) {
+        l->expired++;
+        return LOAD_DONE;
+    }
+    struct load_key *key = &d->batch[d->n];
+    *key = (struct load_key){.position = position, .shard = shard, .db = (unsigned)d->in.db, .form = d->in.type,
+        .expires_ms = d->in.expires_ms, .idle_s = d->in.idle_s, .from = d->in.from, .to = d->in.to};
+    if (!keep_name(d, key))
+        return took(d, key, LOAD_KEY_MEMORY);
+    return ++d->n == BATCH ? flush(d) : LOAD_DONE;
+}
+
+/* ---- what else stands in an image ------------------------------------------------------------------------------------------------ */
+
+static bool
+is_named(const struct rdb_string *s, const char *name)
+{
+    return s->len == strlen(name) && memcmp(rdb_string_bytes(s), name, s->len) == 0;
+}
+
+static void
+take_aux(struct load *d)
+{
+    const struct rdb_string *value = &d->in.value;
+    if (is_named(&d->in.key, "used-mem"))
+        atomic_store(&d->l->sh->used_memory, loader_read_number(rdb_string_bytes(value), value->len));
+    else if (is_named(&d->in.key, "kvstash-ticket"))
+        d->ticket = loader_read_number(rdb_string_bytes(value), value->len);
+    else if (is_named(&d->in.key, "kvstash-lineage") && value->len == 32)
+        d->has_lineage = loader_read_lineage(rdb_string_bytes(value), d->lineage);
+}
+
+static enum load_result
+take_database(struct load *d)
+{
+    struct buf text;
+    if (d->in.db < d->l->engine->region->databases)
+        return LOAD_DONE;
+    buf_init(&text);
+    buf_printf(&text, "byte %lu: database %lu, but there are %u", (unsigned long)d->in.r.at, (unsigned long)d->in.db, d->l->engine->region->databases);
+    return fail(d, &text, "start with --databases larger than that");
+}
+
+static enum load_result
+take_foreign(struct load *d, const char *what)
+{
+    struct buf text;
+    d->skipped++;
+    if (d->skip_foreign)
+        return LOAD_DONE;
+    buf_init(&text);
+    buf_printf(&text, "byte %lu: %s, which this version does not have", (unsigned long)d->in.r.at, what);
+    return fail(d, &text, "load it with redis-server, or leave them out with rdb-skip-unknown yes");
+}
+
+static enum load_result
+take(struct load *d, enum rdb_in_item item)
+{
+    switch (item) {
+    case RDB_IN_KEY:
+        return take_key(d);
+    case RDB_IN_AUX:
+        take_aux(d);
+        return LOAD_DONE;
+    case RDB_IN_DATABASE:
+        return take_database(d);
+    case RDB_IN_FUNCTION:
+    case RDB_IN_FUNCTION_OLD:
+        return take_foreign(d, "a library of functions");
+    case RDB_IN_MODULE_AUX:
+        return take_foreign(d, "data of a module");
+    default:
+        return LOAD_DONE;
+    }
+}
+
+/* ---- the image -------------------------------------------------------------------------------------------------------------------- */
+
+/* The checksum is looked at by the last part, while the others still load. */
+static enum load_result
+check_sum(struct load *d)
+{
+    struct buf text;
+    bool checked = config_yes(d->l->engine, PARAM_RDBCHECKSUM) && d->l->own == d->l->parts - 1;
+    if (!checked || rdb_in_sum_fits(&d->in))
+        return LOAD_DONE;
+    buf_init(&text);
+    buf_printf(&text, "byte %lu: the checksum does not fit: something before it was changed", (unsigned long)d->in.summed);
+    return fail(d, &text, LOADER_REMEDY_CHECK);
+}
+
+static enum load_result
+each(struct load *d)
+{
+    struct loader *l = d->l;
+    enum load_result result = LOAD_DONE;
+    enum rdb_in_item item;
+    while (result == LOAD_DONE && (item = rdb_in_next(&d->in)) != RDB_IN_END) {
+        if (item == RDB_IN_WRONG)
+            return fail_reading(d);
+        result = take(d, item);
+        if (++d->records % TOLD_EVERY)
+            continue;
+        loader_at(l, d->n ? d->batch[0].from : d->in.r.at);
+        if (loader_given_up(l) || (l->stopped && l->stopped(l->arg)))
+            result = LOAD_ANEW;
+    }
+    if (result == LOAD_DONE && d->n)
+        result = flush(d);
+    return result;
+}
+
+static void
+tell(const struct load *d)
+{
+    if (d->skipped && d->skip_foreign)
+        log_warning("%s: %lu items of types that this version does not have were left out, as rdb-skip-unknown says", d->f->path, (unsigned long)d->skipped);
+    if (d->empty)
+        log_warning("%s: %lu keys with empty values were passed over", d->f->path, (unsigned long)d->empty);
+}
+
+enum load_result
+load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
+{
+    static struct load d; /* the process's only one; too large for the stack */
+    d = (struct load){.l = l, .f = f, .in_aof = in_aof, .now_ms = clock_wall_ms(),
+        .skip_foreign = config_yes(l->engine, PARAM_RDB_SKIP_UNKNOWN)};
+    load_keys_init(&d.keys, l->engine, &l->session, f->bytes, f->n);
+    d.keys.replace = l->replace;
+    bool open = rdb_in_open(&d.in, f->bytes, f->n);
+    enum load_result result = open ? each(&d) : fail_reading(&d);
+    if (result == LOAD_DONE)
+        result = check_sum(&d);
+    if (result == LOAD_DONE) {
+        *end = d.in.r.at;
+        loader_at(l, *end);
+        tell(&d);
+        if (d.has_lineage)
+            loader_saw_ticket(l, d.lineage, d.ticket);
+    }
+    for (unsigned i = 0; i < d.n; i++)
+        free(d.batch[i].owned);
+    rdb_in_close(&d.in);
+    load_keys_free(&d.keys);
+    return result;
+}
