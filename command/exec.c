@@ -18,6 +18,7 @@
 #include "command/account.h"
 #include "command/cmd.h"
 #include "command/cmd_auth.h"
+#include "command/cmd_rows.h"
 #include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/control.h"
@@ -101,6 +102,8 @@ refused(const struct engine *e, const struct session *s, const struct command_ro
         resp_out_error(out, "NOAUTH Authentication required.");
     else if ((row->flags & CMD_DENYOOM) && over_limit(e))
         resp_out_error(out, oom_text);
+    else if (e->exec.log_errno && ((row->flags & CMD_WRITE) || row->run == cmd_ping))
+        resp_out_errorf(out, "MISCONF Errors writing to the AOF file: %s", strerror((int)e->exec.log_errno));
     else if (!(row->flags & CMD_LOADING) && loading_answer(e) == LOADING_REFUSE)
         resp_out_error(out, "LOADING Redis is loading the dataset in memory");
     else if ((s->flags & SESSION_MONITOR) && (row->flags & (CMD_WRITE | CMD_READONLY)))
@@ -332,6 +335,8 @@ is_held_back(const struct engine *e, const struct command_row *row)
 {
     if (!(row->flags & CMD_LOADING) && loading_answer(e) != LOADING_GO_ON)
         return true;
+    if (e->exec.log_late && (row->flags & CMD_WRITE))
+        return true;
     int64_t until = atomic_load_explicit(&e->control->pause_until_ms, memory_order_relaxed);
     if (__builtin_expect(until == 0, 1))
         return false;
@@ -344,6 +349,7 @@ void
 exec_ahead_begin(struct engine *e)
 {
     e->exec.ahead_next = e->exec.ahead_count = 0;
+    persist_look(e);
     account_batch(e);
 }
 
@@ -455,6 +461,10 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
         return result;
     }
     x->commands++;
+    if (__builtin_expect(x->log_always, 0)) {
+        uint64_t ticket = persist_ticket(&c);
+        s->durable = ticket > s->durable ? ticket : s->durable;
+    }
     account_end(e, &c, mark, ahead && ahead->alike);
     if (__builtin_expect(atomic_load_explicit(&e->control->monitor.watching, memory_order_relaxed) != 0, 0))
         monitor_show(e, &c);

@@ -30,6 +30,9 @@ struct exec_state {
     struct exec_ahead ahead[EXEC_BATCH_MAX];
     unsigned ahead_next, ahead_count;
     uint32_t patience_us;      /* how long a command waits for a lock before it is run again later; see enter_patiently */
+    bool log_always;           /* persist.c's: replies wait for the disk (appendfsync always) */
+    bool log_late;             /* writing commands wait: the disk is late (everysec) */
+    uint32_t log_errno;        /* writing commands are refused: the append-only file cannot be written */
     uint16_t clock;            /* access clock: seconds, cut to 16 bits */
     uint64_t commands;         /* run and not yet added to the statistics */
     uint64_t hits, misses;     /* keyspace_hits, keyspace_misses not yet added to the statistics */

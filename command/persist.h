@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/shm_layout.h"
+
 /* Of the append-only file. */
 enum persist_aof_state {
     PERSIST_AOF_OFF,
@@ -18,7 +20,15 @@ enum persist_aof_state {
     PERSIST_AOF_ON,
 };
 
-/* Where the append-only file ends: whole groups up to `offset` of increment number `increment` hold every record up to `ticket`. */
+/* How the append-only file begins in a region where it has no place yet. */
+enum persist_start {
+    PERSIST_START_BASE = 0, /* with a base: the region may hold anything */
+    PERSIST_START_EMPTY,    /* the region was empty when its log was switched on, before anybody was there: with nothing */
+    PERSIST_START_FILES,    /* the region then held what the files of the append-only file hold: with their next increment */
+};
+
+/* Where the append-only file ends: whole groups up to `offset` of increment number `increment` hold every record up to `ticket`.
+ * Increment 0: there is no file. */
 struct persist_place_sh {
     uint64_t increment, offset, ticket;
 };
@@ -26,18 +36,51 @@ struct persist_place_sh {
 struct persist_sh {
     /* ---- the log ---- */
     _Alignas(64) _Atomic uint64_t durable; /* S: every record up to this ticket is on the disk. A stale read is an earlier truth */
-    _Atomic int64_t unsynced_since_ns;     /* S: monotonic; the oldest record that is not on the disk came then; 0: all are there */
+    _Atomic int64_t unsynced_since_ns;     /* S: monotonic; the oldest record that is not on the disk came then; 0: all are there, or
+                                              nobody asks for it */
     _Atomic uint32_t aof_errno;            /* S: why the append-only file cannot be written now; 0: it can */
     _Atomic uint32_t aof_state;            /* S: enum persist_aof_state */
+    _Atomic uint64_t crash_asked;          /* C: builds with crash points: die at so many points from now (DEBUG CRASH-POINT) */
+    /* Ticket that replies of a worker wait for to become durable; 0: none. S of the worker: stored, then durable is looked at
+     * again; the persister stores durable, then looks here */
+    _Alignas(64) _Atomic uint64_t wanted[SHM_SLOTS_MAX];
     /* ---- the append-only file ---- */
     _Alignas(64) struct persist_place_sh place[2]; /* S: written in turns; place_now tells which one is whole */
     _Atomic uint64_t place_now;            /* S: raised after place[place_now % 2] was filled */
+    _Atomic uint32_t start;                /* enum persist_start: by the master, before anybody is there, with the log on */
+    uint64_t start_ticket;                 /* likewise: the next ticket then */
     _Atomic uint64_t aof_current_size, aof_base_size; /* S: bytes of base and increments now; after the last rewriting */
+    _Atomic uint64_t aof_buffered;         /* S: bytes that the persister keeps: not written, or not synced */
     _Atomic uint64_t aof_delayed_fsync;    /* S: how often writers were parked because the disk was late */
+    _Atomic uint64_t aof_records;          /* S: written since the region exists */
+    /* ---- rewritings ---- */
     _Atomic uint64_t rewrite_asked;        /* C: BGREWRITEAOFs asked for */
     _Atomic uint64_t rewrite_taken;        /* S: of these, begun */
-    _Atomic uint64_t crash_asked;          /* C: builds with crash points: die at so many points from now (DEBUG CRASH-POINT) */
-    _Atomic uint32_t rewrite_runs;         /* S: a rewriting is under way */
+    _Atomic uint32_t rewrite_runs;         /* S: one is under way */
+    _Atomic uint32_t rewrite_failed;       /* S: the last one failed */
+    _Atomic uint64_t rewrites, rewrite_failures; /* S: done; failed in a row */
+    _Atomic int64_t rewrite_begun_s, rewrite_took_s; /* S: wall clock of the one that runs; of the last one, -1: none */
 };
+
+/* The place that is whole. Exact for the persister; others may read one that is being overwritten, which is good enough to show. */
+static inline struct persist_place_sh
+persist_place(const struct persist_sh *p)
+{
+    return p->place[atomic_load_explicit(&p->place_now, memory_order_acquire) % 2];
+}
+
+struct cmd;
+struct engine;
+struct shm_error;
+struct shm_region;
+
+/* The log on, and how the append-only file begins; by who made or filled the region, before anybody else is there. */
+bool persist_start_log(struct shm_region *r, enum persist_start kind, struct shm_error *e);
+/* What commands have to mind, looked up once a batch: e->exec.log_always, log_late, log_errno. */
+void persist_look(struct engine *e);
+/* The ticket that must be durable before anybody may see the command's reply; 0: none. */
+uint64_t persist_ticket(const struct cmd *c);
+/* Wakes the persister, if it sleeps. */
+void persist_wake(struct engine *e);
 
 #endif

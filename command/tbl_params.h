@@ -228,29 +228,29 @@ PARAM_NUMBER(RDB_SAVE_INCREMENTAL_FSYNC, "rdb-save-incremental-fsync", NULL, BOO
     "Sync a snapshot piece by piece while it is written.")
 PARAM_NUMBER(STOP_WRITES_ON_BGSAVE_ERROR, "stop-writes-on-bgsave-error", NULL, BOOL, "yes", IDLE, PERSISTENCE,
     "Refuse changes while snapshots fail.")
-PARAM_NUMBER(APPENDONLY, "appendonly", NULL, BOOL, "no", IDLE, PERSISTENCE,
+PARAM_NUMBER(APPENDONLY, "appendonly", NULL, BOOL, "no", 0, PERSISTENCE,
     "Write every change into the append-only file.")
 PARAM_TEXT(APPENDFILENAME, "appendfilename", NULL, CHECKED(param_check_file_name, "a file name without a directory"), "appendonly.aof",
-    IMMUTABLE | IDLE, PERSISTENCE, "Beginning of the names of the append-only file's parts.")
+    IMMUTABLE, PERSISTENCE, "Beginning of the names of the append-only file's parts.")
 PARAM_TEXT(APPENDDIRNAME, "appenddirname", NULL, CHECKED(param_check_file_name, "a name without a directory"), "appendonlydir",
-    IMMUTABLE | IDLE, PERSISTENCE, "Directory of the append-only file's parts, in the data directory.")
-PARAM_NUMBER(APPENDFSYNC, "appendfsync", NULL, WORD("everysec", "always", "no"), "everysec", IDLE, PERSISTENCE,
+    IMMUTABLE, PERSISTENCE, "Directory of the append-only file's parts, in the data directory.")
+PARAM_NUMBER(APPENDFSYNC, "appendfsync", NULL, WORD("everysec", "always", "no"), "everysec", 0, PERSISTENCE,
     "When changes must be on the disk: once a second, before they are acknowledged, or when the system likes.")
-PARAM_NUMBER(NO_APPENDFSYNC_ON_REWRITE, "no-appendfsync-on-rewrite", NULL, BOOL, "no", IDLE, PERSISTENCE,
+PARAM_NUMBER(NO_APPENDFSYNC_ON_REWRITE, "no-appendfsync-on-rewrite", NULL, BOOL, "no", 0, PERSISTENCE,
     "Do not sync the append-only file while a snapshot or a rewriting runs.")
-PARAM_NUMBER(AUTO_AOF_REWRITE_PERCENTAGE, "auto-aof-rewrite-percentage", NULL, INT(0, INT32_MAX, "percent"), "100", IDLE, PERSISTENCE,
+PARAM_NUMBER(AUTO_AOF_REWRITE_PERCENTAGE, "auto-aof-rewrite-percentage", NULL, INT(0, INT32_MAX, "percent"), "100", 0, PERSISTENCE,
     "Growth at which the append-only file is rewritten; 0 is never.")
-PARAM_NUMBER(AUTO_AOF_REWRITE_MIN_SIZE, "auto-aof-rewrite-min-size", NULL, MEMORY(0, INT64_MAX), "64mb", IDLE, PERSISTENCE,
+PARAM_NUMBER(AUTO_AOF_REWRITE_MIN_SIZE, "auto-aof-rewrite-min-size", NULL, MEMORY(0, INT64_MAX), "64mb", 0, PERSISTENCE,
     "A smaller append-only file is not rewritten.")
 PARAM_NUMBER(AOF_LOAD_TRUNCATED, "aof-load-truncated", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Start with an append-only file whose end is cut off.")
 PARAM_NUMBER(AOF_USE_RDB_PREAMBLE, "aof-use-rdb-preamble", NULL, BOOL, "yes", IDLE, PERSISTENCE,
     "Begin a rewritten append-only file with a snapshot.")
-PARAM_NUMBER(AOF_TIMESTAMP_ENABLED, "aof-timestamp-enabled", NULL, BOOL, "no", IDLE, PERSISTENCE,
+PARAM_NUMBER(AOF_TIMESTAMP_ENABLED, "aof-timestamp-enabled", NULL, BOOL, "no", 0, PERSISTENCE,
     "Note the time in the append-only file.")
 PARAM_NUMBER(AOF_REWRITE_INCREMENTAL_FSYNC, "aof-rewrite-incremental-fsync", NULL, BOOL, "yes", IDLE, PERSISTENCE,
     "Sync the append-only file piece by piece while it is rewritten.")
-PARAM_NUMBER(AOF_DISABLE_AUTO_GC, "aof-disable-auto-gc", NULL, BOOL, "no", IDLE, PERSISTENCE,
+PARAM_NUMBER(AOF_DISABLE_AUTO_GC, "aof-disable-auto-gc", NULL, BOOL, "no", 0, PERSISTENCE,
     "Keep parts of the append-only file that are no longer needed.")
 
 /* ---- replication -------------------------------------------------------------------------------------------------------- */

@@ -179,6 +179,8 @@ make_region(const struct region_wish *w, const struct region_found *found)
     }
     if (!region_open_identify(&region, w->dir, &e))
         abandon(e.text);
+    if (settings_number(&settings, PARAM_APPENDONLY) && !persist_start_log(&region, PERSIST_START_EMPTY, &e))
+        abandon(e.text);
     atomic_store(&region.header->state, SHM_REGION_READY);
 }
 

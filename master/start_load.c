@@ -76,6 +76,21 @@ tell_progress(struct start_load *s)
     log_notice("loading: %.0f of %.0f MB (%.0f %%), about %ld s to go", (double)p.loaded / MEGA, (double)p.total / MEGA, p.percent, (long)p.eta_s);
 }
 
+/* Was the directory's own append-only file loaded, and is it to be written? Then it goes on behind what it holds; otherwise
+ * it begins anew with a base. */
+static bool
+goes_on(const struct start_load *s)
+{
+    const struct control_sh *c = s->heritage->region->shared;
+    const struct config_sh *live = &c->config.live;
+    const struct loading_sh *l = words_of(s);
+    char own[LOADING_PATH_MAX];
+    if (!config_value(live, PARAM_APPENDONLY) || atomic_load(&l->source) != LOADING_AOF)
+        return false;
+    int n = snprintf(own, sizeof own, "%s/%s/%s.manifest", s->dir, live->text[PARAM_TEXT_APPENDDIRNAME], live->text[PARAM_TEXT_APPENDFILENAME]);
+    return n < (int)sizeof own && strcmp(own, l->path) == 0;
+}
+
 static const char *
 end(struct start_load *s)
 {
@@ -87,6 +102,8 @@ end(struct start_load *s)
     if (ticket >= atomic_load(&h->ticket))
         atomic_store(&h->ticket, ticket + 1);
     if (!region_open_identify(s->heritage->region, s->dir, &e))
+        return e.text;
+    if (goes_on(s) && !persist_start_log(s->heritage->region, PERSIST_START_FILES, &e))
         return e.text;
     atomic_store(&l->keys, SUM(l, keys));
     atomic_store(&l->expired, SUM(l, expired));

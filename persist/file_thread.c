@@ -194,8 +194,8 @@ file_thread_jobs(const struct file_thread *t)
 
 /* ---- a buffer to be written ------------------------------------------------------------------------------------------------ */
 
-static int
-write_work(struct file_job *job)
+int
+file_write_work(struct file_job *job)
 {
     struct file_write *w = (struct file_write *)job;
     while (w->written < w->n) {
@@ -216,7 +216,7 @@ write_work(struct file_job *job)
 void
 file_write_prepare(struct file_write *w, int fd, const char *data, size_t n, off_t at, bool sync)
 {
-    w->job.work = write_work;
+    w->job.work = file_write_work;
     w->job.bytes = n;
     w->fd = fd;
     w->data = data;

@@ -54,6 +54,8 @@ struct file_write {
     bool unsynced;         /* result: all was written, the error is the sync's */
 };
 
+/* What a write does, for a job with a `work` of its own. */
+int file_write_work(struct file_job *job);
 /* Fills the job in: all of data is written at `at` (short writes go on), then synced if asked. */
 void file_write_prepare(struct file_write *w, int fd, const char *data, size_t n, off_t at, bool sync);
 

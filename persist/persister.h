@@ -9,6 +9,9 @@
 #include "command/engine.h"
 #include "process/heritage.h"
 
+struct aof;
+struct snapshot;
+
 struct persister {
     const struct heritage *heritage;
     struct ev_loop *loop;
@@ -16,7 +19,12 @@ struct persister {
     struct persist_sh *shared;  /* the control page's part */
     int dir;                    /* the data directory, open */
     int lock;                   /* persister.lock: held as long as a thread of this process lives */
-    ev_io orders, wake;
+    char append_dir[PARAM_TEXT_MAX], append_name[PARAM_TEXT_MAX]; /* appenddirname, appendfilename */
+    struct aof *aof;
+    struct snapshot *snapshot;  /* NULL: there is none yet */
+    bool draining;              /* the master has ordered the end */
+    ev_io orders, wake, aof_written, aof_synced;
+    ev_timer again, drain;      /* a turn in a millisecond; looks at the server's end */
     ev_timer cron;
     ev_prepare before_wait;
     ev_check after_wait;

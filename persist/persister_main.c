@@ -19,13 +19,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/usage.h"
+#include "persist/aof.h"
 #include "persist/persister.h"
 #include "process/process.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_epoch.h"
+#include "shm/shm_proc.h"
 
 #define CRON_S 0.1
+#define DRAIN_S 0.002             /* from one look at who else is there to the next, at the end */
 #define USAGE_CRONS 5            /* crons from one look at processor time and memory to the next */
+#define SOON_S 0.001              /* to the next turn, if something is under way */
 #define LOCK_FILE "persister.lock"
 #define LOCK_TRY_NS 1000000
 #define LOCK_TOLD_NS 1000000000LL
@@ -44,6 +48,8 @@ open_directory(struct persister *p)
 {
     char path[PARAM_TEXT_MAX];
     config_read_text(&p->engine, PARAM_DIR, path);
+    config_read_text(&p->engine, PARAM_APPENDDIRNAME, p->append_dir);
+    config_read_text(&p->engine, PARAM_APPENDFILENAME, p->append_name);
     p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->dir < 0)
         give_up("open the data directory", path);
@@ -80,6 +86,10 @@ on_before_wait(struct ev_loop *loop, ev_prepare *w, int events)
     struct persister *p = ev_userdata(loop);
     (void)w;
     (void)events;
+    if (aof_turn(p->aof)) {
+        ev_timer_set(&p->again, SOON_S, 0.);
+        ev_timer_start(loop, &p->again);
+    }
     engine_publish(&p->engine);
     shm_epoch_leave(p->engine.region, p->engine.slot);
 }
@@ -91,6 +101,7 @@ on_after_wait(struct ev_loop *loop, ev_check *w, int events)
     (void)w;
     (void)events;
     shm_epoch_enter(p->engine.region, p->engine.slot);
+    aof_awake(p->aof);
     shm_region_progress(p->engine.region);
 }
 
@@ -106,6 +117,39 @@ on_cron(struct ev_loop *loop, ev_timer *t, int events)
         usage_publish(&p->engine);
 }
 
+/* Its being started is what wakes the loop. */
+static void
+on_again(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop;
+    (void)t;
+    (void)events;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------------------------------- */
+
+/* Has everybody who changes the data ended? */
+static bool
+is_alone(const struct persister *p)
+{
+    const struct shm_region *r = p->engine.region;
+    for (unsigned slot = 0; slot < heritage_slots(p->heritage); slot++)
+        if (slot != p->engine.slot && atomic_load(&r->slots[slot].state) != SHM_PROC_VACANT && !shm_proc_is_dead(r, slot))
+            return false;
+    return true;
+}
+
+/* The order to end came to all at once; the persister is the last to follow it. */
+static void
+on_draining(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct persister *p = ev_userdata(loop);
+    (void)t;
+    (void)events;
+    if (is_alone(p) && aof_finish(p->aof))
+        ev_break(loop, EVBREAK_ALL);
+}
+
 static void
 on_orders(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -117,8 +161,9 @@ on_orders(struct ev_loop *loop, ev_io *io, int events)
     case PROCESS_MASTER_GONE:
         _exit(1);
     case PROCESS_DRAIN:
+        p->draining = true;
         ev_io_stop(loop, io);
-        ev_break(loop, EVBREAK_ALL);
+        ev_timer_start(loop, &p->drain);
     }
 }
 
@@ -141,6 +186,8 @@ start_watchers(struct persister *p)
     ev_prepare_init(&p->before_wait, on_before_wait);
     ev_check_init(&p->after_wait, on_after_wait);
     ev_timer_init(&p->cron, on_cron, CRON_S, CRON_S);
+    ev_timer_init(&p->again, on_again, SOON_S, 0.);
+    ev_timer_init(&p->drain, on_draining, 0., DRAIN_S);
     ev_io_init(&p->orders, on_orders, p->heritage->orders, EV_READ);
     ev_io_init(&p->wake, on_wake, p->heritage->wake[p->engine.slot], EV_READ);
     ev_prepare_start(p->loop, &p->before_wait);
@@ -166,8 +213,12 @@ persister_main(const struct heritage *h, unsigned slot)
     open_directory(&p);
     take_files_over(&p);
     start_watchers(&p);
+    p.aof = aof_open(&p);
+    if (!p.aof)
+        _exit(1);
     process_up(h, slot);
     ev_run(p.loop, 0);
+    aof_close(p.aof);
     engine_close(&p.engine);
     process_end(h, slot);
 }

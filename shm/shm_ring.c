@@ -22,18 +22,25 @@
 #include "shm/shm_spill.h"
 
 bool
-shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e)
+shm_ring_switch_alone(struct shm_region *r, struct shm_error *e)
 {
     const struct shm_header_sh *h = r->header;
     uint64_t bytes = (uint64_t)h->slots * sizeof(struct shm_ring_sh);
-    if (on && fallocate(r->fd, 0, (off_t)h->off_rings, (off_t)bytes) != 0) {
+    if (fallocate(r->fd, 0, (off_t)h->off_rings, (off_t)bytes) != 0) {
         snprintf(e->text, sizeof e->text, "cannot get %lu bytes for the log rings in %s: %s", (unsigned long)bytes, r->path,
             strerror(errno));
         return false;
     }
-    if (on)
-        atomic_fetch_or(&r->header->mode, 1ull << SHM_MODE_LOG_SHIFT);
-    else
+    atomic_fetch_or(&r->header->mode, 1ull << SHM_MODE_LOG_SHIFT);
+    return true;
+}
+
+bool
+shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e)
+{
+    if (on && !shm_ring_switch_alone(r, e))
+        return false;
+    if (!on)
         atomic_fetch_and(&r->header->mode, ~SHM_MODE_LOG_MASK);
     SHM_POINT();
     for (unsigned id = 0; id < r->nshards; id++) { /* whoever was inside has left, whoever comes sees the mode */

@@ -39,6 +39,7 @@ shm_ring_units(size_t bytes)
 {
     return 1 + (bytes <= SHM_RECORD_INLINE ? (bytes + SHM_RING_UNIT - 1) / SHM_RING_UNIT : 0);
 }
+#define SHM_RING_WAKE (SHM_RING_UNITS / 4) /* so many filled: the reader is to be woken, if it sleeps */
 /* Units between tail and head: what the reader has not released yet. */
 static inline uint64_t
 shm_ring_filled(const struct shm_ring_sh *ring)
@@ -49,6 +50,8 @@ shm_ring_filled(const struct shm_ring_sh *ring)
 /* Commits the rings' memory and switches the log on for every later commit, then takes and drops every shard lock once: who was
  * inside has left, whoever comes sees the mode. `slot` is the caller's. False: no memory for the rings. */
 bool shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e);
+/* The log on, by who knows that nobody else is there. */
+bool shm_ring_switch_alone(struct shm_region *r, struct shm_error *e);
 
 struct shm_ring_reader {
     struct shm_region *region;

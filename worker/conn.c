@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "command/clients.h"
+#include "worker/hold.h"
 #include "worker/memory.h"
 #include "worker/monitors.h"
 #include "worker/turn.h"
@@ -134,6 +135,7 @@ conn_close(struct conn *c)
     clients_remove(&w->engine, &c->session);
     close(c->session.fd);
     turn_forget(c);
+    hold_forget(c);
     monitors_forget(c);
     if (w->sweep == c)
         w->sweep = c->next;
@@ -180,6 +182,10 @@ is_over_limit(struct conn *c)
 bool
 conn_flush(struct conn *c)
 {
+    if (c->session.durable != 0 && hold_replies(c)) {
+        wait_for(c, 0);
+        return true;
+    }
     while (buf_pending(&c->out) > 0) {
         ssize_t n = send(c->session.fd, buf_head(&c->out), buf_pending(&c->out), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
@@ -265,7 +271,7 @@ bool
 conn_cron(struct conn *c, ev_tstamp now, ev_tstamp timeout)
 {
     struct session *s = &c->session;
-    bool idle = timeout > 0 && now - c->active > timeout && !c->parked && !(s->flags & SESSION_MONITOR);
+    bool idle = timeout > 0 && now - c->active > timeout && !c->parked && !c->held && !(s->flags & SESSION_MONITOR);
     if (clients_killed(s) || idle || (buf_pending(&c->out) > 0 && is_over_limit(c))) {
         conn_close(c);
         return false;

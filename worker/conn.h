@@ -31,6 +31,8 @@ struct conn {
     unsigned turns;             /* batches run since it became ready, with the one to come */
     struct conn *next_monitor;  /* monitors.c's */
     bool monitors;              /* it is in the worker's list of monitors */
+    bool held;                  /* its replies wait for the disk; hold.c's, like the next two */
+    struct conn *held_next, *held_prev;
     ev_tstamp soft_since;       /* its replies are over the soft limit since then; 0: they are not */
     ev_tstamp opened;           /* loop time of its beginning */
     ev_tstamp active;           /* loop time of its last bytes in or out */

@@ -84,8 +84,8 @@ unlink_conn(struct conn *c)
 void
 turn_ready(struct conn *c)
 {
-    if (c->list)
-        return;
+    if (c->list || c->held)
+        return; /* it runs already, or goes on when its replies are out */
     c->turns = 1;
     link_last(&c->worker->ready, c);
 }

@@ -25,6 +25,7 @@ struct worker {
     struct conn *parked;       /* those whose next command waits for memory, newest first */
     struct conn_list ready;    /* those with input to run, in the order of its arrival (turn.h) */
     struct conn_list answered; /* those whose replies are to leave at the end of this turn */
+    struct conn_list held;     /* those whose replies wait for the disk (hold.h) */
     struct conn *sweep;        /* next connection that the cron looks at; NULL: begin again */
     ev_tstamp accept_told;     /* last message about a failed accept; 0: none */
     struct rates rates;

@@ -20,6 +20,7 @@
 #include "shm/shm_proc.h"
 #include "worker/accept.h"
 #include "worker/conn.h"
+#include "worker/hold.h"
 #include "worker/memory.h"
 #include "worker/monitors.h"
 #include "worker/turn.h"
@@ -38,9 +39,11 @@ on_before_wait(struct ev_loop *loop, ev_prepare *p, int events)
     struct worker *w = ev_userdata(loop);
     (void)p;
     (void)events;
+    hold_release(w);
     turn_run(w);
     monitors_before_sleep(w);
     engine_publish(&w->engine);
+    hold_before_wait(w);
     shm_epoch_leave(w->engine.region, w->engine.slot);
 }
 
