@@ -10,7 +10,6 @@
 #include "base/crc.h"
 
 #define KEY_SHOWN_MAX 64u
-#define SUM_BYTES 8u
 
 bool
 rdb_in_is_rdb(const void *image, size_t n)
@@ -254,17 +253,6 @@ bool
 rdb_in_sum_fits(const struct rdb_in *in)
 {
     return in->sum == 0 || in->sum == crc64(0, in->r.bytes, in->summed);
-}
-
-bool
-rdb_in_image_fits(const void *image, size_t n)
-{
-    uint64_t sum;
-    const uint8_t *p = image;
-    if (!rdb_in_is_rdb(image, n) || n < RDB_HEAD + SUM_BYTES || version_of(p + sizeof RDB_MAGIC - 1) < RDB_VERSION_SUM)
-        return true;
-    memcpy(&sum, p + n - SUM_BYTES, sizeof sum);
-    return sum == 0 || sum == crc64(0, image, n - SUM_BYTES);
 }
 
 /* ---- messages ----------------------------------------------------------------------------------------------------- */

@@ -1,10 +1,13 @@
 /* rdb_in.h - reads an RDB image in memory, record by record: which keys it holds, and where their values lie.
  *
  *     struct rdb_in in;
- *     enum rdb_in_item item = rdb_in_open(&in, bytes, n) ? RDB_IN_NOTE : RDB_IN_WRONG;
- *     while ((item = rdb_in_next(&in)) != RDB_IN_END && item != RDB_IN_WRONG)
- *         if (item == RDB_IN_KEY)
- *             ... in.db, in.key, in.expires_ms, in.type, the value's bytes [in.from, in.to) of the image
+ *     enum rdb_in_item item = RDB_IN_WRONG;
+ *     if (rdb_in_open(&in, bytes, n))
+ *         while ((item = rdb_in_next(&in)) != RDB_IN_END && item != RDB_IN_WRONG)
+ *             if (item == RDB_IN_KEY)
+ *                 ... in.db, in.key, in.expires_ms, in.type, the value's bytes [in.from, in.to) of the image
+ *     if (item == RDB_IN_WRONG)
+ *         ... rdb_in_complain
  *     rdb_in_close(&in);
  *
  * A value is stepped over, not read: for most types that takes some nanoseconds whatever its size, so several processes
@@ -69,10 +72,6 @@ bool rdb_in_is_rdb(const void *image, size_t n);
 
 /* After END: does the checksum fit? True also if there is none. Reads the whole image. */
 bool rdb_in_sum_fits(const struct rdb_in *in);
-
-/* The same for an image that ends with its RDB, without reading it record by record: so that one process can do it while
- * others already read. */
-bool rdb_in_image_fits(const void *image, size_t n);
 
 /* Appends what is wrong, with its place and the key if one was being read:
  *   byte 1234: a string is longer than the data (key "abc" in database 0, type quicklist-v2) */

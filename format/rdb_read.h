@@ -1,8 +1,8 @@
 /* rdb_read.h - reading RDB's building blocks from memory: lengths, strings, raw numbers, old text doubles.
  *
  * A cursor over an image (a mapped file, a payload). Nothing is trusted: what a length promises is compared with what is
- * left before it is used. The first thing that is found wrong is kept, with its place; every call returns false from then
- * on only if its own bytes are wrong, so callers stop at the first false. Formats: rdb.h.
+ * left before it is used. A call that returns false has left what is wrong in the cursor, with its place; nothing more is read
+ * through it then. Formats: rdb.h.
  *
  * Small calls are here for speed: a loader steps over millions of strings in each of its processes.
  * Process: any. Locks: none.

@@ -17,7 +17,7 @@
 #include "format/rdb_out.h"
 #include "format/rdb_pack.h"
 
-#define RDB_FORM_LAST RDB_FORM_STREAM_LISTPACKS_2 /* of version 10: RESTORE knows no later ones, as Redis 7.0 */
+#define RESTORE_FORM_LAST RDB_FORM_STREAM_LISTPACKS_2 /* of version 10: RESTORE knows no later ones, as Redis 7.0 */
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ type_rdb_open(struct type_rdb *d, const char *bytes, size_t n, bool deep)
     static_assert(RDB_STRING_MAX <= SHM_BLOB_MAX, "what can be read can be kept");
     *d = (struct type_rdb){.r = rdb_read_of(bytes, 1, n), .form = n > 0 ? (uint8_t)bytes[0] : RDB_FORMS};
     const struct rdb_form_row *row = rdb_form(d->form);
-    if (!row || d->form > RDB_FORM_LAST || row->family == RDB_MODULE)
+    if (!row || d->form > RESTORE_FORM_LAST || row->family == RDB_MODULE)
         return TYPE_RDB_BAD;
     d->type_name = rdb_family_name(row->family);
     if (row->family == RDB_STRING) {
