@@ -7,10 +7,34 @@
 
 #include "cli/progress.h"
 #include "format/rdb_in.h"
+#include "format/rdb_value.h"
+
+#define DAMAGES_TOLD 10u /* values, in words; more are only counted */
 
 struct counts {
-    uint64_t keys, expires, functions;
+    uint64_t keys, expires, functions, damaged;
 };
+
+/* Looks into the value of the current key. */
+static void
+check_value(struct check *c, const char *path, const struct rdb_in *in, struct rdb_value *v, struct counts *n)
+{
+    struct buf key;
+    struct rdb_read r = rdb_read_of(in->r.bytes, in->from, in->to);
+    if (rdb_value_read(v, in->type, &r))
+        return;
+    if (r.wrong == rdb_no_memory) {
+        check_unreadable(c, "out of memory for a value");
+        return;
+    }
+    if (++n->damaged > DAMAGES_TOLD)
+        return;
+    buf_init(&key);
+    rdb_in_print_key(in, &key);
+    check_wrong(c, path, "offset %zu: key %.*s in database %llu: %s", r.wrong_at, (int)buf_pending(&key),
+                buf_failed(&key) ? "" : buf_head(&key), (unsigned long long)in->db, r.wrong);
+    buf_destroy(&key);
+}
 
 static void
 say_damage(struct check *c, const char *path, const struct rdb_in *in, const struct counts *n)
@@ -24,15 +48,19 @@ say_damage(struct check *c, const char *path, const struct rdb_in *in, const str
 }
 
 static enum rdb_in_item
-read_records(struct rdb_in *in, struct counts *n, struct progress *p)
+read_records(struct check *c, const char *path, struct rdb_in *in, struct counts *n, struct progress *p)
 {
+    struct rdb_value v = { .depth = RDB_DEEP };
     enum rdb_in_item item;
     while ((item = rdb_in_next(in)) != RDB_IN_END && item != RDB_IN_WRONG) {
+        if (item == RDB_IN_KEY)
+            check_value(c, path, in, &v, n);
         n->keys += item == RDB_IN_KEY;
         n->expires += item == RDB_IN_KEY && in->expires_ms >= 0;
         n->functions += item == RDB_IN_FUNCTION;
         progress_at(p, in->r.at, NULL);
     }
+    rdb_value_free(&v);
     return item;
 }
 
@@ -60,8 +88,10 @@ check_rdb(struct check *c, const char *path, const struct file_map *m, size_t *e
     struct counts n = { 0 };
     bool ok = false;
     progress_begin(&p, path, PROGRESS_BYTES, 0, m->n, c->o->quiet);
-    enum rdb_in_item item = rdb_in_open(&in, m->bytes, m->n) ? read_records(&in, &n, &p) : RDB_IN_WRONG;
+    enum rdb_in_item item = rdb_in_open(&in, m->bytes, m->n) ? read_records(c, path, &in, &n, &p) : RDB_IN_WRONG;
     progress_end(&p);
+    if (n.damaged > 0)
+        check_wrong(c, path, "%llu values are damaged; the others can be saved: kvstash-cli export --from", (unsigned long long)n.damaged);
     if (item == RDB_IN_WRONG)
         say_damage(c, path, &in, &n);
     else

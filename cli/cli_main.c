@@ -38,19 +38,6 @@ password_of(const struct cli_options *o)
     return own != NULL ? own : getenv("REDISCLI_AUTH");
 }
 
-static struct link_address
-address_of(const struct cli_options *o)
-{
-    return (struct link_address){ .host = o->host,
-                                  .port = o->port,
-                                  .path = o->path,
-                                  .user = o->user,
-                                  .password = o->password,
-                                  .auth_may_fail = true, /* as with redis-cli: the server then says what it refuses */
-                                  .database = o->database,
-                                  .resp = o->resp3 || (o->json && !o->resp2) ? 3 : 2 };
-}
-
 /* All of standard input. False: memory is short. */
 static bool
 read_stdin(struct buf *in)
@@ -111,7 +98,7 @@ static int
 run(const struct cli_options *o, int count, char **operands)
 {
     struct cli_talk talk;
-    struct link_address address = address_of(o);
+    struct link_address address = cli_address(o);
     int status;
     cli_talk_init(&talk, &address, format_of(o));
     talk.exit_status = o->exit_status;

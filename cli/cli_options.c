@@ -40,3 +40,16 @@ const struct flag_table cli_flags = {
     .row = rows,
     .rows = sizeof rows / sizeof rows[0],
 };
+
+struct link_address
+cli_address(const struct cli_options *o)
+{
+    return (struct link_address){ .host = o->host,
+                                  .port = o->port,
+                                  .path = o->path,
+                                  .user = o->user,
+                                  .password = o->password,
+                                  .auth_may_fail = true, /* as with redis-cli: the server then says what it refuses */
+                                  .database = o->database,
+                                  .resp = o->resp3 || (o->json && !o->resp2) ? 3 : 2 };
+}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cli/flag.h"
+#include "cli/link.h"
 
 struct cli_options {
     const char *host, *path, *user, *password;
@@ -15,5 +16,8 @@ struct cli_options {
 };
 
 extern const struct flag_table cli_flags;
+
+/* Where the server is, as the options say; the texts are theirs. */
+struct link_address cli_address(const struct cli_options *o);
 
 #endif

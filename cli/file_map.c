@@ -72,8 +72,8 @@ write_all(int fd, const char *bytes, size_t n)
     return true;
 }
 
-static bool
-sync_directory(const char *path)
+bool
+file_sync_directory(const char *path)
 {
     char copy[PATH_MAX];
     snprintf(copy, sizeof copy, "%s", path);
@@ -104,7 +104,7 @@ file_create(const char *path, const char *bytes, size_t n, char *error)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(error, "cannot be created", path);
-    return fill(fd, path, bytes, n, error) && (sync_directory(path) || fail(error, "its directory cannot be synced", path));
+    return fill(fd, path, bytes, n, error) && (file_sync_directory(path) || fail(error, "its directory cannot be synced", path));
 }
 
 /* The file that is written aside gets the mode of the one that it will replace. */
@@ -136,5 +136,5 @@ file_replace(const char *path, const char *bytes, size_t n, char *error)
         unlink(aside);
         return false;
     }
-    return sync_directory(path) || fail(error, "its directory cannot be synced", path);
+    return file_sync_directory(path) || fail(error, "its directory cannot be synced", path);
 }

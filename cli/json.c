@@ -30,6 +30,19 @@ utf8_length(const unsigned char *s, size_t n)
     return c >= smallest[len] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? len : 0;
 }
 
+bool
+json_is_text(const char *bytes, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)bytes;
+    for (size_t i = 0; i < len;) {
+        size_t n = utf8_length(s + i, len - i);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
 static void
 json_escape(struct buf *to, unsigned char c)
 {

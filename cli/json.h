@@ -6,12 +6,15 @@
 #ifndef KVSTASH_CLI_JSON_H
 #define KVSTASH_CLI_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
 
 /* Appends the quoted string. */
 void json_string(struct buf *to, const char *bytes, size_t len);
+/* Are the bytes whole UTF-8, so that json_string loses nothing? */
+bool json_is_text(const char *bytes, size_t len);
 /* Appends a number: JSON knows neither infinities nor nan, they become strings. */
 void json_number(struct buf *to, double number);
 

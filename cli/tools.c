@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "cli/export.h"
 #include "cli/tool_options.h"
 
 enum { EXIT_USAGE = 2 };
@@ -20,12 +21,15 @@ static const struct tool {
     int (*run)(const struct tool_options *o, int count, char **operands); /* returns the exit status */
 } tools[] = {
     { "check", &check_flags, 1000, check_main },
+    { "export", &export_flags, 1, export_main },
 };
 
 static int
 run(const struct tool *t, const struct cli_options *at, int count, char **words)
 {
     struct tool_options o = { .at = *at };
+    o.at.database = 0;
+    o.at.resp3 = o.at.json = false; /* the tools read version 2 of the protocol */
     char error[FLAG_ERROR_MAX];
     int first = flag_parse(t->flags, &o, count, words, error);
     if (first >= 0 && !o.at.help && (count == first || count - first > t->operands_max)) {
