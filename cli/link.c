@@ -120,23 +120,33 @@ lost(struct link *l, const char *why)
 }
 
 bool
+link_send_bytes(struct link *l, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t did = send(l->fd, bytes, n, MSG_NOSIGNAL);
+        if (did < 0 && errno == EINTR)
+            continue;
+        if (did < 0) {
+            lost(l, strerror(errno));
+            return false;
+        }
+        bytes += did;
+        n -= (size_t)did;
+    }
+    return true;
+}
+
+bool
 link_send(struct link *l, struct buf *out)
 {
     if (buf_failed(out)) {
         snprintf(l->error, sizeof l->error, "Out of memory for the request");
         return false;
     }
-    while (buf_pending(out) > 0) {
-        ssize_t n = send(l->fd, buf_head(out), buf_pending(out), MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            lost(l, strerror(errno));
-            return false;
-        }
-        buf_consume(out, (size_t)n);
-    }
-    return true;
+    bool ok = link_send_bytes(l, buf_head(out), buf_pending(out));
+    if (ok)
+        buf_consume(out, buf_pending(out));
+    return ok;
 }
 
 /* More bytes into l->in. */

@@ -47,6 +47,8 @@ void link_name(const struct link_address *a, char *text, size_t size);
 /* Connects; AUTH, HELLO and SELECT as the address says. False with l->error. Close in either case. */
 bool link_open(struct link *l, const struct link_address *a);
 void link_close(struct link *l);
+/* Sends bytes from where they lie. */
+bool link_send_bytes(struct link *l, const char *bytes, size_t n);
 /* Sends what is in out and empties it. */
 bool link_send(struct link *l, struct buf *out);
 /* The next reply; the caller's to destroy. NULL with l->error: the connection is lost or talks nonsense. */

@@ -10,6 +10,7 @@
 
 #include "cli/check.h"
 #include "cli/export.h"
+#include "cli/import.h"
 #include "cli/tool_options.h"
 
 enum { EXIT_USAGE = 2 };
@@ -22,6 +23,7 @@ static const struct tool {
 } tools[] = {
     { "check", &check_flags, 1000, check_main },
     { "export", &export_flags, 1, export_main },
+    { "import", &import_flags, 1, import_main },
 };
 
 static int

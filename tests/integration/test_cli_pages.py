@@ -13,7 +13,7 @@ import harness  # noqa: E402
 BIN = os.path.dirname(harness.KVSTASH)
 
 
-TOOLS = {"kvstash-cli": ["check"], "kvstash-benchmark": []}
+TOOLS = {"kvstash-cli": ["check", "export", "import"], "kvstash-benchmark": []}
 
 
 def of_help(program, *tool):
