@@ -21,6 +21,7 @@
 #include "command/keyspace.h"
 #include "shm/shm_check.h"
 #include "shm/shm_crash.h"
+#include "shm/shm_proc.h"
 #include "types/type_value.h"
 
 #define LRU_CLOCK_MAX ((1u << 24) - 1) /* as Redis shows its access clock */
@@ -499,24 +500,70 @@ debug_stringmatch_test(struct cmd *c)
     resp_out_simple(c->out, matches <= 20000 ? "Nothing crashed: test passed" : "");
 }
 
-/* ---- files: when there are any --------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------------------- */
+
+/* Asks the persister for it, once no other is under way. False: the command is run again later. */
+static bool
+ask_for_reload(struct cmd *c, uint64_t options)
+{
+    struct loading_sh *l = &c->engine->control->loading;
+    uint64_t asked = atomic_load(&l->reload_asked), answered = atomic_load(&l->reload_answered);
+    uint64_t next = (asked >> LOADING_RELOAD_SHIFT) + 1, mine = next << LOADING_RELOAD_SHIFT | options;
+    c->again = true;
+    if (asked >> LOADING_RELOAD_SHIFT != answered >> LOADING_RELOAD_SHIFT || !atomic_compare_exchange_strong(&l->reload_asked, &asked, mine))
+        return false;
+    c->session->awaits = next;
+    c->engine->hooks.wake(c->engine->hooks.arg, control_persister(c->engine->control), SHM_PROC_WANTED_LOG);
+    return false;
+}
+
+/* The whole data, written and read back in one step (persist/reload.h). */
+static void
+reload(struct cmd *c, uint64_t options, const char *failed)
+{
+    const struct loading_sh *l = &c->engine->control->loading;
+    if (c->session->awaits == 0) {
+        if (loading_answer(c->engine) == LOADING_REFUSE)
+            cmd_error(c, "LOADING Redis is loading the dataset in memory");
+        else
+            ask_for_reload(c, options);
+        return;
+    }
+    uint64_t answered = atomic_load(&l->reload_answered);
+    c->again = answered >> LOADING_RELOAD_SHIFT < c->session->awaits;
+    if (c->again)
+        return;
+    enum loading_reloaded result = answered & ((1u << LOADING_RELOAD_SHIFT) - 1);
+    c->session->awaits = 0;
+    if (result == LOADING_RELOADED)
+        resp_out_ok(c->out);
+    else
+        cmd_error(c, "%s", result == LOADING_SAVE_FAILED ? "ERR " : failed);
+}
 
 static void
 debug_reload(struct cmd *c)
 {
+    uint64_t options = 0;
     for (int i = 2; i < c->argc; i++) {
-        if (!cmd_arg_is(c, i, "merge") && !cmd_arg_is(c, i, "noflush") && !cmd_arg_is(c, i, "nosave")) {
+        if (cmd_arg_is(c, i, "merge")) {
+            options |= LOADING_RELOAD_MERGE;
+        } else if (cmd_arg_is(c, i, "noflush")) {
+            options |= LOADING_RELOAD_NOFLUSH;
+        } else if (cmd_arg_is(c, i, "nosave")) {
+            options |= LOADING_RELOAD_NOSAVE;
+        } else {
             cmd_error(c, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
             return;
         }
     }
-    cmd_error(c, "ERR DEBUG RELOAD is not available: this version writes no files");
+    reload(c, options, "ERR Error trying to load the RDB dump, check server logs.");
 }
 
 static void
 debug_loadaof(struct cmd *c)
 {
-    cmd_error(c, "ERR DEBUG LOADAOF is not available: this version writes no files");
+    reload(c, LOADING_RELOAD_LOG, "ERR Error trying to load the AOF files, check server logs.");
 }
 
 /* ---- ends of this worker ------------------------------------------------------------------------------------------------------ */
@@ -591,7 +638,7 @@ static const struct subcommand {
     {"help", 0, 0, debug_help, "HELP", "This text."},
     {"htstats", 1, 2, debug_htstats, "HTSTATS <db>", "Size and use of a database's index."},
     {"htstats-key", 1, 2, debug_htstats_key, "HTSTATS-KEY <key>", "The same of a large collection."},
-    {"loadaof", 0, 0, debug_loadaof, "LOADAOF", "Not available: this version writes no files."},
+    {"loadaof", 0, 0, debug_loadaof, "LOADAOF", "Write the log to its end, and load it in the place of the data."},
     {"log", 1, 1, debug_log, "LOG <text>", "Write the text to the log."},
     {"object", 1, 1, debug_object, "OBJECT <key>", "Where and how a value lies."},
     {"oom", 0, 0, debug_oom, "OOM", "End this worker as if private memory had run out."},
@@ -600,7 +647,7 @@ static const struct subcommand {
     {"populate", 1, 3, debug_populate, "POPULATE <count> [<prefix> [<size>]]", "Add keys prefix:0 to prefix:<count - 1>."},
     {"protocol", 1, 1, debug_protocol, "PROTOCOL <type>", "A reply of this type."},
     {"quicklist-packed-threshold", 1, 1, debug_packed_threshold, "QUICKLIST-PACKED-THRESHOLD <bytes>", "Accepted; lists have one form."},
-    {"reload", 0, -1, debug_reload, "RELOAD [<option> ...]", "Not available: this version writes no files."},
+    {"reload", 0, -1, debug_reload, "RELOAD [<option> ...]", "Save, and load in the place of the data. MERGE, NOFLUSH, NOSAVE."},
     {"replicate", 1, -1, just_ok, "REPLICATE <command> [<arg> ...]", "Accepted; there is no replication yet."},
     {"replybuffer", 2, 2, debug_replybuffer, "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>", "Accepted; nothing to set."},
     {"segfault", 0, 0, debug_segfault, "SEGFAULT", "End this worker by a wild store."},
@@ -632,6 +679,28 @@ is_allowed(const struct cmd *c)
     return who == 1 || (who == 2 && (c->session->flags & SESSION_LOCAL));
 }
 
+static bool
+looks_at_data(const struct subcommand *s)
+{
+    static command_fn *const all[] = {debug_check_region, debug_digest, debug_digest_value, debug_htstats, debug_htstats_key, debug_object,
+        debug_populate};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (s->run == all[i])
+            return true;
+    return false;
+}
+
+/* False: they are being loaded; the command is run again, or answered so. */
+static bool
+data_are_there(struct cmd *c)
+{
+    enum loading_answer answer = loading_answer(c->engine);
+    c->again = answer == LOADING_WAIT;
+    if (answer == LOADING_REFUSE)
+        cmd_error(c, "LOADING Redis is loading the dataset in memory");
+    return answer == LOADING_GO_ON;
+}
+
 void
 cmd_debug(struct cmd *c)
 {
@@ -644,7 +713,8 @@ cmd_debug(struct cmd *c)
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
         const struct subcommand *s = &subcommands[i];
         if (cmd_arg_is(c, 1, s->name) && c->argc - 2 >= s->min && (s->max < 0 || c->argc - 2 <= s->max)) {
-            s->run(c);
+            if (!looks_at_data(s) || data_are_there(c))
+                s->run(c);
             return;
         }
     }

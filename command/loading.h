@@ -42,6 +42,17 @@ struct loading_part_sh {
     _Atomic uint64_t commands;            /* of append-only files */
 };
 
+/* What DEBUG RELOAD and LOADAOF ask of the persister: a number above these bits. One at a time; it is answered with the number and a
+ * result. */
+#define LOADING_RELOAD_SHIFT 8
+enum loading_reload {
+    LOADING_RELOAD_LOG = 1,     /* read the log, not the snapshot */
+    LOADING_RELOAD_NOSAVE = 2,
+    LOADING_RELOAD_NOFLUSH = 4, /* what is there stays */
+    LOADING_RELOAD_MERGE = 8,   /* and gives way to what is read */
+};
+enum loading_reloaded { LOADING_RELOADED, LOADING_RELOAD_FAILED, LOADING_SAVE_FAILED };
+
 struct loading_sh {
     _Atomic uint32_t phase;       /* enum loading_phase; C: see who changes it above */
     _Atomic uint32_t parts;       /* loaders at work, each with the shards whose number modulo this is its own */
@@ -55,6 +66,8 @@ struct loading_sh {
     _Atomic uint64_t wiped;       /* number of the attempt for which the keyspace was emptied */
     _Atomic uint64_t ticket;      /* the newest ticket that the files tell; 0: none. Raised only */
     _Atomic uint64_t keys, expired; /* of the last load of an RDB file */
+    _Atomic uint64_t reload_asked;    /* C: raised by a worker, if the one before is answered */
+    _Atomic uint64_t reload_answered; /* S of the persister */
     _Atomic uint32_t error_taken; /* C: 1 once somebody writes the error */
     char path[LOADING_PATH_MAX];  /* filled before RUNS */
     char error[LOADING_ERROR_MAX]; /* filled before FAILED */

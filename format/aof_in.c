@@ -263,7 +263,7 @@ take_command(struct aof_in *in)
 static enum aof_in_result
 judge(struct aof_in *in, enum step step)
 {
-    struct aof_group later;
+    struct aof_group later = {0};
     if (step == STEP_NO_MEMORY)
         return AOF_IN_NO_MEMORY;
     if (in->group_end > 0) /* its hash fits: it was written like this */

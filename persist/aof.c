@@ -387,6 +387,12 @@ is_drained(const struct aof *a)
         (a->flying == 0 && a->merge.reader.expected >= atomic_load(&a->p->engine.region->header->ticket));
 }
 
+bool
+aof_is_written(const struct aof *a)
+{
+    return a->phase == AOF_OFF || (a->phase == AOF_RUNNING && is_drained(a));
+}
+
 static void
 close_file(struct aof *a)
 {

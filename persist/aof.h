@@ -27,6 +27,8 @@ struct aof *aof_open(struct persister *p);
 bool aof_turn(struct aof *a);
 /* After a wait. */
 void aof_awake(struct aof *a);
+/* Is all in the file that was logged so far? */
+bool aof_is_written(const struct aof *a);
 /* Everybody else has ended: all that is in the rings goes to the disk. True: it is there. */
 bool aof_finish(struct aof *a);
 /* Waits for the file threads. */

@@ -10,6 +10,7 @@
 #include "process/heritage.h"
 
 struct aof;
+struct reload;
 struct snapshot;
 
 struct persister {
@@ -21,6 +22,7 @@ struct persister {
     int lock;                   /* persister.lock: held as long as a thread of this process lives */
     char append_dir[PARAM_TEXT_MAX], append_name[PARAM_TEXT_MAX]; /* appenddirname, appendfilename */
     struct aof *aof;
+    struct reload *reload;
     struct snapshot *snapshot;  /* NULL: there is none yet */
     bool draining;              /* the master has ordered the end */
     ev_io orders, wake, aof_written, aof_synced;

@@ -21,6 +21,7 @@
 #include "command/usage.h"
 #include "persist/aof.h"
 #include "persist/persister.h"
+#include "persist/reload.h"
 #include "process/process.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_epoch.h"
@@ -86,7 +87,8 @@ on_before_wait(struct ev_loop *loop, ev_prepare *w, int events)
     struct persister *p = ev_userdata(loop);
     (void)w;
     (void)events;
-    if (aof_turn(p->aof)) {
+    bool reloading = reload_turn(p->reload);
+    if (aof_turn(p->aof) || reloading) {
         ev_timer_set(&p->again, SOON_S, 0.);
         ev_timer_start(loop, &p->again);
     }
@@ -213,11 +215,14 @@ persister_main(const struct heritage *h, unsigned slot)
     open_directory(&p);
     take_files_over(&p);
     start_watchers(&p);
+    p.engine.tx.gate = SHM_TX_TURNS_BACK;
     p.aof = aof_open(&p);
-    if (!p.aof)
+    p.reload = reload_open(&p);
+    if (!p.aof || !p.reload)
         _exit(1);
     process_up(h, slot);
     ev_run(p.loop, 0);
+    reload_close(p.reload);
     aof_close(p.aof);
     engine_close(&p.engine);
     process_end(h, slot);
