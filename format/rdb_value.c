@@ -31,10 +31,17 @@ rdb_value_unseen(struct rdb_seen *seen, struct rdb_read *r, const struct rdb_str
     return false;
 }
 
+/* Counts n more; once a head has not told how many it has, the sum is not known. */
+static void
+count(struct rdb_value *v, uint64_t n)
+{
+    v->count = n == UINT64_MAX || v->count == UINT64_MAX ? UINT64_MAX : v->count + n;
+}
+
 static bool
 deliver_element(struct rdb_value *v)
 {
-    v->count++;
+    count(v, 1);
     return rdb_value_emit(v, RDB_PIECE_ELEMENT);
 }
 
@@ -53,7 +60,7 @@ deliver_scored(struct rdb_value *v, struct rdb_read *r)
         return rdb_read_fail(r, "a score is not a number");
     if (v->depth == RDB_DEEP && !rdb_value_unseen(&v->seen[0], r, &v->piece.value, "a member stands twice in a sorted set"))
         return false;
-    v->count++;
+    count(v, 1);
     return rdb_value_emit(v, RDB_PIECE_SCORED);
 }
 
@@ -62,7 +69,7 @@ deliver_field(struct rdb_value *v, struct rdb_read *r)
 {
     if (v->depth == RDB_DEEP && !rdb_value_unseen(&v->seen[0], r, &v->piece.name, "a field stands twice in a hash"))
         return false;
-    v->count++;
+    count(v, 1);
     return rdb_value_emit(v, RDB_PIECE_FIELD);
 }
 
@@ -216,7 +223,7 @@ read_pack(struct rdb_value *v, struct rdb_read *r, enum rdb_pack_form form, enum
     if (!rdb_value_open_pack(v, r, form, &pack))
         return false;
     if (!rdb_value_walks(v)) {
-        v->count = pack.said == UINT64_MAX || v->count == UINT64_MAX ? UINT64_MAX : v->count + pack.said / width;
+        count(v, pack.said == UINT64_MAX ? UINT64_MAX : pack.said / width);
         return pack.said == UINT64_MAX || pack.said % width == 0 || rdb_read_fail_at(r, at, damaged(form));
     }
     int got;
@@ -240,13 +247,13 @@ read_intset(struct rdb_value *v, struct rdb_read *r)
     if (!s.bytes || s.len < sizeof head)
         return rdb_read_fail_at(r, at, "a set of integers is damaged");
     memcpy(head, s.bytes, sizeof head);
-    uint64_t width = head[0], count = head[1];
-    if ((width != 2 && width != 4 && width != 8) || count == 0 || s.len - sizeof head != width * count)
+    uint64_t width = head[0], n = head[1];
+    if ((width != 2 && width != 4 && width != 8) || n == 0 || s.len - sizeof head != width * n)
         return rdb_read_fail_at(r, at, "a set of integers is damaged");
     if (!rdb_value_walks(v))
-        v->count = count;
+        v->count = n;
     int64_t before = INT64_MIN;
-    for (uint64_t i = 0; rdb_value_walks(v) && i < count; i++) {
+    for (uint64_t i = 0; rdb_value_walks(v) && i < n; i++) {
         int64_t number = rdb_pack_little((const uint8_t *)s.bytes + sizeof head + i * width, width);
         if (i > 0 && number <= before)
             return rdb_read_fail_at(r, at, "a set's integers do not ascend");
@@ -321,9 +328,9 @@ static const struct {
 static bool
 read_counted(struct rdb_value *v, struct rdb_read *r, read_fn *one, uint64_t base)
 {
-    uint64_t count;
-    bool ok = rdb_read_length(r, &count);
-    for (; ok && count > 0; count--) /* each takes a byte at least */
+    uint64_t n;
+    bool ok = rdb_read_length(r, &n);
+    for (; ok && n > 0; n--) /* each takes a byte at least */
         ok = one(v, r, base);
     return ok;
 }

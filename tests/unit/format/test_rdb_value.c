@@ -495,6 +495,22 @@ Test(rdb_value, many_members)
     buf_destroy(&b);
 }
 
+/* A listpack's head has 16 bits for the number of its strings; 65535 means that it must be walked. */
+Test(rdb_value, heads_that_do_not_tell)
+{
+    struct buf b = {0};
+    struct rdb_value v = {.depth = RDB_HEADS};
+    ADD(&b, "\x03\x02\x0a\x0a\x00\x00\x00\xff\xff\x81" "a\x02\xff\x01\x05plain\x02\x0a\x0a\x00\x00\x00\x01\x00\x81" "c\x02\xff");
+    struct rdb_read r = rdb_read_of(b.data, 0, b.len);
+    cr_assert(rdb_value_read(&v, RDB_FORM_LIST_QUICKLIST_2, &r), "%s", r.wrong);
+    cr_assert_eq(v.count, UINT64_MAX);
+    r = rdb_read_of(b.data, 0, b.len);
+    v.depth = RDB_DEEP;
+    cr_assert(rdb_value_read(&v, RDB_FORM_LIST_QUICKLIST_2, &r) && v.count == 3);
+    rdb_value_free(&v);
+    buf_destroy(&b);
+}
+
 Test(rdb_value, a_callback_can_stop)
 {
     struct buf b = {0};
