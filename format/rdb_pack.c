@@ -169,6 +169,8 @@ zipmap_next(struct rdb_pack *p, struct rdb_string *s)
         return false;
     size_t len = head == 1 ? at[0] : (size_t)little(at + 1, 4, false), spare = p->is_value ? at[head] : 0;
     head += p->is_value;
+    if (at[0] == ZIP_BIG && len < ZIP_BIG) /* Redis refuses lengths that are longer than they need be */
+        return false;
     if (len > left - head || spare > left - head - len)
         return false;
     s->bytes = (const char *)at + head;

@@ -273,6 +273,19 @@ read_consumers(struct rdb_value *v, struct rdb_read *r, unsigned form, const str
     return ok;
 }
 
+/* How many entries a group has read, where form 1 does not say: known at the stream's ends only. As redis-server 7.0.15 has it
+ * after loading such a file. */
+static uint64_t
+guess_read(const struct rdb_value *v, struct rdb_id delivered)
+{
+    uint64_t length = v->piece.added;
+    if (length == 0 || id_less(delivered, v->piece.first))
+        return 0;
+    if (!id_less(delivered, v->last))
+        return id_less(v->last, delivered) ? UINT64_MAX : length;
+    return id_less(v->piece.first, delivered) ? UINT64_MAX : 1;
+}
+
 static bool
 read_group(struct rdb_value *v, struct rdb_read *r, unsigned form)
 {
@@ -282,6 +295,8 @@ read_group(struct rdb_value *v, struct rdb_read *r, unsigned form)
         (form != RDB_FORM_STREAM_LISTPACKS && !rdb_read_length(r, &read)) ||
         !rdb_value_unseen(&v->seen[0], r, &v->piece.name, "a group stands twice in a stream"))
         return false;
+    if (form == RDB_FORM_STREAM_LISTPACKS)
+        read = guess_read(v, v->piece.id);
     v->piece.read = (int64_t)read;
     if (!rdb_value_emit(v, RDB_PIECE_GROUP))
         return false;
@@ -308,6 +323,7 @@ read_facts(struct rdb_value *v, struct rdb_read *r, unsigned form)
     if (v->depth == RDB_DEEP && length != v->count)
         return rdb_read_fail(r, "a stream has not as many entries as it says");
     v->count = length;
+    v->last = p->id;
     return rdb_value_emit(v, RDB_PIECE_STREAM);
 }
 

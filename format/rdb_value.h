@@ -87,7 +87,7 @@ struct rdb_value {
     struct rdb_string third; /* the third string of a tuple */
     struct rdb_scratch scratch[3];
     struct rdb_seen seen[2];
-    struct rdb_id last; /* of a stream's entries so far */
+    struct rdb_id last; /* of a stream's entries so far, then of the stream */
 };
 
 /* Reads a value of this form; the cursor stands behind it then. A value without elements is no error here: in an RDB file

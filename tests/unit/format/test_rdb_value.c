@@ -314,7 +314,13 @@ Test(rdb_value, old_packs)
     add_zip(&b, "c");
     add_zip(&b, "d");
     reads(RDB_FORM_LIST_QUICKLIST, &b, "a b c d ");
-    READS(HASH_ZIPMAP, "\x12\x02\x01" "f\x02\x01" "ab?\x01g\xfe\x01\x00\x00\x00\x00" "c\xff", "f=ab g=c ");
+    READS(HASH_ZIPMAP, "\x0e\x02\x01" "f\x02\x01" "ab?\x01g\x01\x00" "c\xff", "f=ab g=c ");
+    ADD(&b, "\x41\x08\x01\x01" "f\xfe\xfe\x00\x00\x00\x00"); /* a long value has its length in 5 bytes */
+    for (int i = 0; i < 254; i++)
+        ADD(&b, "v");
+    ADD(&b, "\xff");
+    reads(RDB_FORM_HASH_ZIPMAP, &b, "f=vvvvvvvvvvvvvvvvvvvv ");
+    WRONG(HASH_ZIPMAP, "\x0b\x01\x01" "f\xfe\x01\x00\x00\x00\x00" "v\xff", "!a zipmap is damaged", true);
     WRONG(HASH_ZIPMAP, "\x0c\x02\x01" "f\x01\x00" "a\x01" "f\x01\x00" "b\xff", "!a field stands twice in a hash", false);
     add_zip(&b, "f v g");
     wrong(RDB_FORM_HASH_ZIPLIST, &b, "!a ziplist is damaged", true);
@@ -425,7 +431,7 @@ Test(rdb_value, streams)
     add_entries(&b);
     ADD(&b, "\x03\x09\x07\x01\x01g\x05\x01\x02" ID("\x05", "\x01") "\x10\0\0\0\0\0\0\0\x03" ID("\x07", "\x01") "\x11\0\0\0\0\0\0\0\x40\xff"
             "\x02\x04" "anna\x20\0\0\0\0\0\0\0\x02" ID("\x07", "\x01") ID("\x05", "\x01") "\x04" "bert\x21\0\0\0\0\0\0\0\x00");
-    reads(RDB_FORM_STREAM_LISTPACKS, &b, ENTRIES "n3 9-7 5-1 0-0 +3 group g 5-1 -1 "
+    reads(RDB_FORM_STREAM_LISTPACKS, &b, ENTRIES "n3 9-7 5-1 0-0 +3 group g 5-1 1 "
                                                  "consumer anna 32 32 7-1 17 x255 5-1 16 x3 consumer bert 33 33 ");
     ADD(&b, "\x00\x00\x09\x07\x00\x00\x08\x01\x0a\x01\x01g\x05\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00");
     reads(RDB_FORM_STREAM_LISTPACKS_2, &b, "n0 9-7 0-0 8-1 +10 group g 5-1 -1 ");
@@ -553,7 +559,7 @@ Test(rdb_value, random_damage, .timeout = 60)
             add_listpack(&b, "a 1 b 2.5 c -7");
             break;
         case 4:
-            ADD(&b, "\x12\x02\x01" "f\x02\x01" "ab?\x01g\xfe\x01\x00\x00\x00\x00" "c\xff");
+            ADD(&b, "\x0e\x02\x01" "f\x02\x01" "ab?\x01g\x01\x00" "c\xff");
             break;
         case 5:
             add_listpack(&b, "f v 1000 g w 0");
