@@ -35,7 +35,7 @@ json_is_text(const char *bytes, size_t len)
 {
     const unsigned char *s = (const unsigned char *)bytes;
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(s + i, len - i);
+        size_t n = s[i] < 0x80 ? 1 : utf8_length(s + i, len - i);
         if (n == 0)
             return false;
         i += n;
@@ -47,13 +47,24 @@ static void
 json_escape(struct buf *to, unsigned char c)
 {
     static const char named[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, its letter */
+    static const char digits[] = "0123456789abcdef";
     for (const char *p = named; *p != '\0'; p += 2) {
         if ((unsigned char)*p == c) {
-            buf_printf(to, "\\%c", p[1]);
+            buf_append(to, (char[]){ '\\', p[1] }, 2);
             return;
         }
     }
-    buf_printf(to, "\\u%04x", c);
+    buf_append(to, (char[]){ '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] }, 6);
+}
+
+/* Bytes from s on that stand for themselves and are one each. */
+static size_t
+plain_run(const unsigned char *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
 }
 
 void
@@ -62,13 +73,14 @@ json_string(struct buf *to, const char *bytes, size_t len)
     const unsigned char *s = (const unsigned char *)bytes;
     buf_append(to, "\"", 1);
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(s + i, len - i);
-        bool plain = n > 1 || (n == 1 && s[i] >= 0x20 && s[i] != 0x7f && s[i] != '"' && s[i] != '\\');
-        if (plain)
+        size_t n = plain_run(s + i, len - i);
+        if (n == 0 && s[i] >= 0x80)
+            n = utf8_length(s + i, len - i);
+        if (n > 0)
             buf_append(to, s + i, n);
         else
             json_escape(to, s[i]);
-        i += plain ? n : 1;
+        i += n > 0 ? n : 1;
     }
     buf_append(to, "\"", 1);
 }

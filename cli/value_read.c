@@ -403,6 +403,9 @@ read_module(struct reading *g, size_t token)
     size_t rdb = json_find(g->j, token, "rdb");
     if (!member_int(g, token, "form", &form) || form < 0 || form >= RDB_FORMS || rdb == 0 || !bytes_of(g, rdb, &bytes))
         return wrong(g, "a module's value needs form and rdb");
+    const struct rdb_form_row *row = rdb_form((unsigned)form);
+    if (row == NULL || row->family != RDB_MODULE)
+        return wrong(g, "its form is none of a module's");
     g->form = (unsigned)form;
     buf_append(g->out, bytes.data, bytes.len);
     return true;
