@@ -226,6 +226,7 @@ cmd_config_set(struct cmd *c)
     if (!ok)
         return;
     tell_idle(c);
+    persist_ask(c->engine);
     await_others(c);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "command/cmd.h"
 #include "command/cmd_rows.h"
 #include "command/control.h"
@@ -175,6 +176,40 @@ persistence_loading(struct info *i)
 }
 
 static void
+persistence_rewriting(struct info *i)
+{
+    const struct persist_sh *p = &i->engine->control->persist;
+    bool runs = atomic_load(&p->rewrite_runs), asked = atomic_load(&p->rewrite_asked) != atomic_load(&p->rewrite_taken);
+    long done = (long)(atomic_load(&p->rewrites) + atomic_load(&p->rewrite_failures));
+    FIELD(i, "aof_enabled:%d\r\naof_rewrite_in_progress:%d\r\naof_rewrite_scheduled:%d", config_yes(i->engine, PARAM_APPENDONLY), runs,
+        asked && !runs);
+    FIELD(i, "aof_last_rewrite_time_sec:%ld\r\naof_current_rewrite_time_sec:%ld", done ? (long)atomic_load(&p->rewrite_took_s) : -1L,
+        runs ? (long)(clock_wall_ms() / 1000 - atomic_load(&p->rewrite_begun_s)) : -1L);
+    FIELD(i, "aof_last_bgrewrite_status:%s\r\naof_rewrites:%lu\r\naof_rewrites_consecutive_failures:%lu",
+        atomic_load(&p->rewrite_failed) ? "err" : "ok", (unsigned long)atomic_load(&p->rewrites),
+        (unsigned long)atomic_load(&p->rewrite_failures));
+}
+
+/* The append-only file; behind Redis's fields how far the log is: drawn, written, on the disk. */
+static void
+persistence_log(struct info *i)
+{
+    const struct persist_sh *p = &i->engine->control->persist;
+    const struct persist_place_sh place = persist_place(p);
+    static const char *const states[] = {"off", "starting", "on"};
+    uint64_t next = atomic_load(&i->engine->region->header->ticket), durable = atomic_load(&p->durable);
+    int64_t since = atomic_load(&p->unsynced_since_ns);
+    FIELD(i, "aof_current_size:%lu\r\naof_base_size:%lu\r\naof_pending_rewrite:0", (unsigned long)atomic_load(&p->aof_current_size),
+        (unsigned long)atomic_load(&p->aof_base_size));
+    FIELD(i, "aof_buffer_length:%lu\r\naof_pending_bio_fsync:%d\r\naof_delayed_fsync:%lu", (unsigned long)atomic_load(&p->aof_buffered),
+        since != 0, (unsigned long)atomic_load(&p->aof_delayed_fsync));
+    FIELD(i, "kvstash_aof_state:%s\r\nkvstash_aof_increment:%lu\r\nkvstash_aof_offset:%lu", states[atomic_load(&p->aof_state) % 3],
+        (unsigned long)place.increment, (unsigned long)place.offset);
+    FIELD(i, "kvstash_log_ticket:%lu\r\nkvstash_log_written:%lu\r\nkvstash_log_durable:%lu\r\nkvstash_log_lag:%lu", (unsigned long)next - 1,
+        (unsigned long)place.ticket, (unsigned long)durable, (unsigned long)(next - 1 > place.ticket ? next - 1 - place.ticket : 0));
+}
+
+static void
 info_persistence(struct info *i)
 {
     bool loading = atomic_load(&i->engine->control->loading.phase) == LOADING_RUNS;
@@ -184,10 +219,12 @@ info_persistence(struct info *i)
              "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:%ld", (long)(i->engine->control->started_ms / 1000));
     buf_append_str(i->text,
         "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\nrdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\n"
-        "rdb_last_cow_size:0\r\nrdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\naof_enabled:0\r\n"
-        "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\naof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
-        "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\naof_rewrites_consecutive_failures:0\r\naof_last_write_status:ok\r\n"
-        "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+        "rdb_last_cow_size:0\r\nrdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\n");
+    persistence_rewriting(i);
+    FIELD(i, "aof_last_write_status:%s", atomic_load(&i->engine->control->persist.aof_errno) ? "err" : "ok");
+    buf_append_str(i->text, "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+    if (config_yes(i->engine, PARAM_APPENDONLY))
+        persistence_log(i);
     if (loading)
         persistence_loading(i);
 }

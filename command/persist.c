@@ -20,6 +20,8 @@ persist_start_log(struct shm_region *r, enum persist_start kind, struct shm_erro
     struct persist_sh *p = &((struct control_sh *)r->shared)->persist;
     p->start_ticket = atomic_load(&r->header->ticket);
     atomic_store(&p->start, kind);
+    if (kind != PERSIST_START_BASE) /* nothing that is logged is ever missing in the file, so replies may wait for it */
+        atomic_store(&p->aof_state, PERSIST_AOF_ON);
     return shm_ring_switch_alone(r, e);
 }
 
@@ -64,6 +66,13 @@ persist_ticket(const struct cmd *c)
     if (c->nkeys == 0 && (c->row->flags & (CMD_WRITE | CMD_READONLY))) /* it looked everywhere */
         most = atomic_load(&r->header->ticket) - 1;
     return most;
+}
+
+void
+persist_ask(struct engine *e)
+{
+    if (e->hooks.wake)
+        e->hooks.wake(e->hooks.arg, control_persister(e->control), SHM_PROC_WANTED_LOG);
 }
 
 void

@@ -80,7 +80,9 @@ bool persist_start_log(struct shm_region *r, enum persist_start kind, struct shm
 void persist_look(struct engine *e);
 /* The ticket that must be durable before anybody may see the command's reply; 0: none. */
 uint64_t persist_ticket(const struct cmd *c);
-/* Wakes the persister, if it sleeps. */
+/* Wakes the persister, if it sleeps and a record is what it waits for. */
 void persist_wake(struct engine *e);
+/* Wakes it to look at what is asked of it, or at parameters that changed. */
+void persist_ask(struct engine *e);
 
 #endif

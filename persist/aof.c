@@ -61,6 +61,16 @@ aof_publish_place(struct aof *a)
 }
 
 void
+aof_publish_nothing(struct aof *a)
+{
+    struct aof_tail kept = a->tail;
+    atomic_store(&a->p->shared->start, PERSIST_START_BASE);
+    a->tail = (struct aof_tail){.fd = -1};
+    aof_publish_place(a);
+    a->tail = kept;
+}
+
+void
 aof_fail(struct aof *a, enum aof_phase phase, int error, const char *why)
 {
     struct persist_sh *s = a->p->shared;
@@ -172,8 +182,8 @@ work_resume(struct aof *a)
     return error;
 }
 
-static int
-work_open(struct aof *a)
+int
+aof_work_open(struct aof *a)
 {
     return open_dir(a);
 }
@@ -193,7 +203,8 @@ then_first(struct aof *a, int error)
 {
     if (error == ENODATA) { /* what was written is gone: all of it anew */
         log_warning("%s; a new one is written", a->dir.why);
-        aof_begin_task(a, AOF_PREPARING, work_open, then_opened);
+        aof_publish_nothing(a);
+        aof_begin_task(a, AOF_PREPARING, aof_work_open, then_opened);
         return;
     }
     if (error) {
@@ -242,7 +253,7 @@ begin(struct aof *a)
         return;
     }
     set_state(a, PERSIST_AOF_STARTING);
-    aof_begin_task(a, AOF_PREPARING, work_open, then_opened);
+    aof_begin_task(a, AOF_PREPARING, aof_work_open, then_opened);
 }
 
 /* ---- what failed, again --------------------------------------------------------------------------------------------------------- */
@@ -322,6 +333,7 @@ renew(struct aof *a)
     if (a->let_go > a->durable || !a->published) {
         aof_rewrite_abort(a);
         aof_forget_groups(a);
+        aof_publish_nothing(a);
         a->phase = AOF_NEEDS_BASE;
         return;
     }
@@ -363,11 +375,11 @@ then_closed(struct aof *a, int error)
         log_warning("%s", a->dir.why);
     aof_forget_groups(a);
     if (a->p->draining) { /* the file is whole; the place stays what it is */
+        a->finished = true;
         a->phase = AOF_OFF;
         return;
     }
-    aof_publish_place(a); /* none: the tail is empty */
-    atomic_store(&s->start, PERSIST_START_BASE);
+    aof_publish_nothing(a);
     atomic_store(&s->aof_errno, 0);
     atomic_store(&s->unsynced_since_ns, 0);
     set_state(a, PERSIST_AOF_OFF);
@@ -396,7 +408,7 @@ aof_is_written(const struct aof *a)
 static void
 close_file(struct aof *a)
 {
-    if (a->task.runs || a->flying > 0 || a->syncing || !is_drained(a))
+    if (a->task.runs || a->flying > 0 || a->syncing || a->base_runs || !is_drained(a))
         return;
     aof_begin_task(a, AOF_CLOSING, work_close, then_closed);
 }
@@ -415,6 +427,10 @@ switch_off(struct aof *a)
 bool
 aof_finish(struct aof *a)
 {
+    if (a->phase == AOF_OFF && !a->finished && shm_ring_logging(a->p->engine.region)) {
+        begin(a); /* the server ends before its file has begun */
+        return false;
+    }
     if (a->phase == AOF_OFF)
         return true;
     if (a->phase != AOF_CLOSING && !a->closing) {
@@ -463,11 +479,11 @@ aof_turn(struct aof *a)
     file_thread_collect(a->writer);
     file_thread_collect(a->syncer);
     follow_parameter(a);
+    aof_rewrite_turn(a);
     if (a->phase == AOF_OFF)
         return false;
     aof_release_groups(a);
     bool soon = step(a);
-    aof_rewrite_turn(a);
     if (soon || a->phase != AOF_RUNNING || a->flying > 0)
         return soon;
     atomic_store(&own->sleeping, 1); /* seq_cst; pairs with the look of who has published a record */

@@ -348,7 +348,7 @@ aof_dir_rebase(struct aof_dir *d, bool base, int64_t first, const struct aof_tai
     if (!copy_manifest(&d->manifest, &m, is_kept, first))
         return no_memory(d);
     bool ok = !base || (aof_dir_base_name(d, name) && aof_manifest_add(&m, name, next_sequence(d, AOF_FILE_BASE), AOF_FILE_BASE));
-    if (!ok || !add_increment(d, &m, tail)) {
+    if (!ok || (tail && !add_increment(d, &m, tail))) {
         aof_manifest_destroy(&m);
         return no_memory(d);
     }

@@ -50,8 +50,8 @@ void aof_dir_drop(struct aof_dir *d, struct aof_tail *tail);
 int aof_dir_publish(struct aof_dir *d, const struct aof_tail *tail);
 /* The name of the next base. */
 bool aof_dir_base_name(const struct aof_dir *d, char name[AOF_NAME_MAX + 1]);
-/* That base and the increments from number `first` on (tail is one of them, named or not) become the whole file; what else the
- * manifest names becomes history, and is deleted. */
+/* That base and the increments from number `first` on (tail is one of them, named or not; NULL: none is written) become the whole
+ * file; what else the manifest names becomes history, and is deleted. */
 int aof_dir_rebase(struct aof_dir *d, bool base, int64_t first, const struct aof_tail *tail);
 /* Bytes of the base and of the increments. */
 uint64_t aof_dir_size(const struct aof_dir *d);

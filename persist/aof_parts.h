@@ -50,6 +50,7 @@ struct aof {
     uint64_t others;                /* bytes of the published files but the tail */
     int64_t stamped_s;              /* second of the last #TS: line */
     bool closing;                   /* the log is off: what is left is written, then no more */
+    bool finished;                  /* at the server's end: it was */
     /* groups that are not on the disk, oldest first */
     struct log_group *first, *last;
     unsigned flying;                /* write jobs */
@@ -71,11 +72,14 @@ struct aof {
     int64_t let_go_since_ns;        /* when the oldest of them came; 0: none */
     bool late;                      /* writers are parked for the disk */
     /* a rewriting */
-    bool base_wanted, base_runs, base_ready; /* asked for; a snapshot runs; it stands, and waits to be named */
-    bool base_failed;
-    int64_t base_first;             /* the first increment behind the base */
-    int64_t base_again_ns;
-    int64_t base_begun_s;
+    bool base_runs;                 /* from the begin of its snapshot until it is named, or has failed */
+    bool base_cut, base_switched;   /* its cut was made; groups go to the increment behind it */
+    bool base_ready;                /* its file stands, and waits to be named */
+    uint64_t base_ticket;           /* of the cut */
+    uint64_t base_asked;            /* which of those asked for it is */
+    int64_t base_first;             /* the first increment behind it */
+    int64_t base_again_ns;          /* not before */
+    int64_t base_begun_s;           /* wall clock */
 };
 
 #define AOF_RETRY_NS 200000000LL
@@ -88,6 +92,9 @@ aof_policy(const struct aof *a)
 }
 
 /* ---- aof.c ---- */
+int aof_work_open(struct aof *a);
+/* There is no file that goes on: who takes over begins with a base. */
+void aof_publish_nothing(struct aof *a);
 void aof_begin_task(struct aof *a, enum aof_phase phase, int (*work)(struct aof *a), void (*then)(struct aof *a, int error));
 /* The place in the region is where the tail ends. */
 void aof_publish_place(struct aof *a);
@@ -114,8 +121,6 @@ bool aof_take_groups(struct aof *a);
 void aof_write_again(struct aof *a, struct aof_tail *tail);
 void aof_release_groups(struct aof *a);
 void aof_look_at_syncs(struct aof *a);
-/* no-appendfsync-on-rewrite, and a snapshot runs. */
-bool aof_sync_is_put_off(const struct aof *a);
 /* Everything up to here is on the disk; `end`: where that is in the tail's file. */
 void aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end);
 
@@ -123,5 +128,7 @@ void aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end);
 /* Begins, goes on with, or ends a rewriting, as far as that is possible now. */
 void aof_rewrite_turn(struct aof *a);
 void aof_rewrite_abort(struct aof *a);
+/* no-appendfsync-on-rewrite, and a snapshot runs. */
+bool aof_sync_is_put_off(const struct aof *a);
 
 #endif

@@ -117,6 +117,10 @@ aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end)
     if (ticket > a->durable)
         a->durable = ticket;
     a->durable_end = end;
+    if (a->let_go <= a->durable)
+        a->let_go_since_ns = 0;
+    if (!a->published) /* what no manifest names is lost with the machine */
+        return;
     SHM_POINT();
     atomic_store(&s->durable, a->durable); /* seq_cst; pairs with the look of who has stored `wanted` */
     SHM_POINT();
@@ -125,8 +129,6 @@ aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end)
         if (wanted != 0 && wanted <= a->durable)
             process_want(a->p->heritage, i, SHM_PROC_WANTED_DURABLE);
     }
-    if (a->let_go <= a->durable)
-        a->let_go_since_ns = 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------ */
@@ -201,10 +203,12 @@ note_success(struct aof *a, struct log_group *g)
     tail->last = g->last;
     if (tail == &a->fresh)
         return;
-    aof_publish_place(a);
+    if (a->published)
+        aof_publish_place(a);
     store(&a->p->shared->aof_records, atomic_load(&a->p->shared->aof_records) + g->records);
     store(&a->p->shared->aof_current_size, a->others + tail->offset);
-    aof_recovered(a);
+    if (a->published)
+        aof_recovered(a);
     if (g->write.sync)
         aof_set_durable(a, g->last, tail->offset);
 }
@@ -297,12 +301,6 @@ aof_take_groups(struct aof *a)
 }
 
 /* ---- syncing ---------------------------------------------------------------------------------------------------------------------- */
-
-bool
-aof_sync_is_put_off(const struct aof *a)
-{
-    return config_yes(&a->p->engine, PARAM_NO_APPENDFSYNC_ON_REWRITE) && false;
-}
 
 static int
 sync_work(struct file_job *job)

@@ -111,8 +111,8 @@ shm_ring_release(struct shm_ring_reader *q, const uint64_t to[SHM_SLOTS_MAX], bo
 {
     for (unsigned i = 0; i < q->region->nslots; i++) {
         struct shm_ring_sh *ring = &q->region->rings[i];
-        if (atomic_load_explicit(&ring->tail, memory_order_relaxed) == to[i])
-            continue;
+        if ((int64_t)(to[i] - atomic_load_explicit(&ring->tail, memory_order_relaxed)) <= 0)
+            continue; /* released already */
         if (!spilled)
             move_tail(ring, to[i]);
         else if (!release_records(q->region, ring, to[i]))

@@ -98,6 +98,28 @@ def workers(out, short):
                 out.pair("GET, pipeline %d: 2 workers; 1 worker" % pipeline, pair, ratio_goal=1.15)
 
 
+def aof(out, short):
+    goals = {1: 0.90, 16: 0.45, 100: 0.30}
+    keys = key_space(short)
+    options = ("--appendonly", "yes", "--auto-aof-rewrite-percentage", "0")
+    out.note("append-only file with appendfsync everysec, 64-byte values, 50 connections, one worker; all of a server's processes counted")
+    for pipeline, goal in goals.items():
+        with servers.Kvstash(*options) as ours, servers.Redis(*options) as theirs:
+            fill(keys, ours, theirs)
+            for pair in servers.pairs(ours, theirs, "-t", "set", "-k", keys, "-P", pipeline, *rounds(short)):
+                out.pair("SET, pipeline %d" % pipeline, pair, ratio_goal=goal)
+
+
+def aof_always(out, short):
+    options = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+    out.note("append-only file with appendfsync always, 64-byte values, 50 connections that each wait for the reply; one worker, whose persister "
+             "has the other core, as Redis's own threads may")
+    with servers.Kvstash(*options, cores="0,1") as ours, servers.Redis(*options) as theirs:
+        for pair in servers.pairs(ours, theirs, "-t", "set", "-k", 100000, *rounds(short)):
+            rate = pair["ops_per_s"]
+            out.row("SET, from one to the next", "us", 1e6 / rate["first"], 1e6 / rate["second"], ratio_goal=1)
+
+
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 def settled(server):
@@ -188,6 +210,8 @@ SECTIONS = [
     Section("connections", "CPU per GET by number of connections", connections),
     Section("hot-key", "CPU per command with one hot key", hot_key),
     Section("workers", "CPU per GET of two workers over one", workers),
+    Section("aof", "CPU per SET with the append-only file", aof),
+    Section("aof-always", "SETs a second with appendfsync always", aof_always),
     Section("memory", "Bytes per key", memory),
     Section("growth", "Latency while the table grows", growth),
     Section("lock-death", "A lock's owner dies", lock_death),

@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+"""The append-only file: redis-check-aof accepts it, redis-server loads it to the same data; nothing is lost when the persister is
+killed; replies wait for the disk with appendfsync always; what happens when the disk is late, full or broken, and that it ends.
+
+The disk's faults are made by tests/persist/tap.py (calls on files fail, or take longer).
+"""
+import errno
+import glob
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "persist")]
+import harness  # noqa: E402
+import tap as file_tap  # noqa: E402
+
+ON = ("--appendonly", "yes", "--auto-aof-rewrite-percentage", "0")
+WAIT_S = 20
+
+
+class Tapped(harness.Kvstash):
+    """A server whose file calls go through a tap."""
+
+    def __init__(self, *options, **more):
+        super().__init__(*options, **more)
+        self.tap = file_tap.Tap(self.dir)
+
+    def start(self):
+        before = dict(os.environ)
+        os.environ.update(self.tap.environment(self.dir, journal=True))
+        try:
+            super().start()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("not within %d s: %s" % (WAIT_S, what))
+
+
+def written(server):
+    """All that was logged is in the file."""
+    info = server.info("persistence")
+    return info["kvstash_log_ticket"] == info["kvstash_log_written"]
+
+
+def state(server):
+    """What the data is, with what DEBUG DIGEST does not see."""
+    with server.connect() as c:
+        all_of_it = [c.command("DEBUG", "DIGEST")]
+        for db in (0, 3, 9):
+            c.command("SELECT", db)
+            keys = sorted(c.command("KEYS", "*"))
+            all_of_it.append([(k, c.command("PEXPIRETIME", k)) for k in keys])
+    return all_of_it
+
+
+def judge(server, *also):
+    """The server's end; its file, as redis-check-aof and redis-server see it, is what the server had."""
+    was = state(server)
+    folder = server.dir
+    server.process.send_signal(signal.SIGTERM)
+    assert server.wait_end() == 0
+    manifest = os.path.join(folder, "appendonlydir", "appendonly.aof.manifest")
+    done = subprocess.run(["redis-check-aof", manifest], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0 and "All AOF files and manifest are valid" in done.stdout, done.stdout
+    redis = harness.Redis("--appendonly", "yes")
+    shutil.copytree(os.path.dirname(manifest), os.path.join(redis.dir, "appendonlydir"))
+    with redis:
+        now = state(redis)
+        assert now == was, "redis-server loads other data: %r, %r" % (now[0], was[0])
+        for check in also:
+            check(redis)
+
+
+def many_commands(c):
+    """Something of everything, in several databases."""
+    c.command("SET", "plain", "1")
+    c.command("SET", "bin", bytes(range(256)))
+    c.command("MSET", *[w for i in range(100) for w in ("m%d" % i, "v%d" % i)])
+    c.command("SET", "ttl", "x", "EX", "1000")
+    c.command("EXPIRE", "m1", "2000")
+    c.command("GETEX", "m2", "PERSIST")
+    c.command("SET", "short", "x", "PX", "30")
+    c.command("INCRBYFLOAT", "f", "0.1")
+    c.command("HSET", "h", *[w for i in range(1000) for w in ("f%d" % i, "v%d" % i)])
+    c.command("HINCRBYFLOAT", "h", "float", "1.5")
+    c.command("HDEL", "h", "f1", "f2")
+    c.command("SET", "long", "y" * 20000)    # a spill span
+    c.command("SET", "longer", "z" * 500000)
+    c.command("APPEND", "longer", "end")
+    c.command("SETRANGE", "longer", "1000", "middle")
+    c.command("SETBIT", "bits", "1000", "1")
+    c.command("GETDEL", "m3")
+    c.command("RENAME", "m4", "renamed")
+    c.command("COPY", "renamed", "m5", "REPLACE")
+    c.command("SELECT", "3")
+    c.command("SET", "third", "3")
+    c.command("MOVE", "third", "9")
+    c.command("SET", "swapped", "3")
+    c.command("SWAPDB", "3", "0")
+    c.command("SWAPDB", "0", "3")
+    c.command("SELECT", "9")
+    c.command("SET", "gone", "1")
+    c.command("FLUSHDB")
+    c.command("SET", "ninth", "9")
+    c.command("SELECT", "0")
+    time.sleep(0.05)
+    c.command("GET", "short")
+
+
+def redis_reads_it():
+    for policy in ("everysec", "always", "no"):
+        with harness.Kvstash(*ON, "--appendfsync", policy, "--aof-timestamp-enabled", "yes") as server:
+            with server.connect() as c:
+                many_commands(c)
+            wait_for("the log is written", lambda: written(server))
+            text = b"".join(open(f, "rb").read() for f in glob.glob(server.dir + "/appendonlydir/*.incr.aof"))
+            assert b"#TS:" in text and b"PEXPIREAT" in text and b"PXAT" in text and b"#KVG" in text
+            judge(server)
+
+
+def persister_pid(server):
+    line = [s for s in server.command("INFO", "processes").decode().splitlines() if s.startswith("persister")][0]
+    return int(line.split("pid=")[1].split(",")[0])
+
+
+def load(server, until, counts, number):
+    """INCRs and others on keys of its own, counted when they are answered."""
+    rng = random.Random(number)
+    with server.connect() as c:
+        while not until.is_set():
+            commands = []
+            for _ in range(20):
+                size = rng.choice((3, 100, 5000, 40000))
+                commands += [("INCR", "n%d" % number), ("SET", "k%d:%d" % (number, rng.randrange(50)), "x" * size),
+                             ("MSET", "a%d" % number, rng.random(), "b%d" % number, rng.random())]
+            for reply in c.pipeline(commands):
+                assert not isinstance(reply, harness.Error), reply
+            counts[number] += 20
+
+
+def persister_is_killed():
+    """Under load, again and again: no reply is an error, nothing is lost, the file stays whole."""
+    for policy in ("everysec", "always", "no"):
+        with harness.Kvstash(*ON, "--appendfsync", policy, region_size=1 << 30) as server:
+            until, counts = threading.Event(), [0] * 3
+            threads = [threading.Thread(target=load, args=(server, until, counts, i)) for i in range(3)]
+            for t in threads:
+                t.start()
+            for _ in range(12):
+                time.sleep(random.random() * 0.2)
+                old = persister_pid(server)
+                try:
+                    os.kill(old, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                wait_for("a new persister", lambda o=old: persister_pid(server) != o)
+            until.set()
+            for t in threads:
+                t.join(60)
+            for i in range(3):
+                assert int(server.command("GET", "n%d" % i)) == counts[i] > 0
+            wait_for("the log is written", lambda: written(server))
+            judge(server)
+
+
+def replies_wait():
+    """always: a reply leaves when a sync has ended that began after the command; so does that of a read of it, and others go on."""
+    with Tapped(*ON, "--appendfsync", "always") as server:
+        with server.connect() as a, server.connect() as b, server.connect() as other:
+            other.command("SET", "quiet", "1")
+            server.tap.set_sync(300000, real=True)
+            spans = []
+            for i in range(5):
+                sent = time.monotonic_ns()
+                a.send("SET", "k", i)
+                time.sleep(0.02)
+                b.send("GET", "k")
+                begin = time.monotonic()
+                assert other.command("GET", "nothing of that shard %d" % i) is None
+                assert time.monotonic() - begin < 0.25, "others wait too"
+                assert a.read() == "OK"
+                spans.append((sent, time.monotonic_ns()))
+                assert b.read() == b"%d" % i
+            for sent, got in spans:
+                steps = [r.op for r in file_tap.read_journal(server.tap.journal) if sent < r.at_ns < got and r.op in ("write", "sync", "sync_end")]
+                assert steps == ["write", "sync", "sync_end"], "between a command and its reply: %s" % steps
+        server.tap.set_sync(0, real=True)
+        judge(server)
+
+
+def disk_fails(policy, ops, error):
+    """Writes are refused with Redis's words, reads and what was acknowledged stay, and it ends when the disk is well again."""
+    with Tapped(*ON, "--appendfsync", policy) as server:
+        with server.connect() as c:
+            for i in range(200):
+                assert c.command("SET", "before%d" % i, i) == "OK"
+            server.tap.arm(ops, error=error, match="appendonlydir/*")
+            with server.connect() as writer:
+                writer.send("SET", "held", "1")  # always: its reply waits until it is on the disk
+                refusal = harness.Error("MISCONF Errors writing to the AOF file: " + os.strerror(error))
+                wait_for("a refusal", lambda: c.command("PING") == refusal)
+                assert c.command("SET", "refused", "1") == refusal
+                assert c.command("GET", "before7") == b"7"
+                assert server.info("persistence")["aof_last_write_status"] == "err"
+                time.sleep(0.5)
+                server.tap.disarm()
+                wait_for("writing again", lambda: c.command("SET", "after", "1") == "OK")
+                assert writer.read() == "OK"
+            assert c.command("GET", "held") == b"1" and c.command("GET", "refused") is None
+            assert server.info("persistence")["aof_last_write_status"] == "ok"
+        wait_for("the log is written", lambda: written(server))
+        assert "can be written again" in server.read_log()
+        judge(server)
+
+
+def disk_is_late():
+    """everysec: writers wait when the oldest record that is not on the disk is older than 2 s; reads do not."""
+    with Tapped(*ON, "--appendfsync", "everysec") as server:
+        server.tap.set_sync(8000000, real=True)
+        longest, end = 0, time.monotonic() + 12
+        with server.connect() as c, server.connect() as reader:
+            while time.monotonic() < end and longest < 0.2:
+                begin = time.monotonic()
+                c.send("INCR", "n")
+                assert reader.command("GET", "other") is None and time.monotonic() - begin < 1
+                c.read()
+                longest = max(longest, time.monotonic() - begin)
+                time.sleep(0.01)
+        server.tap.set_sync(0, real=True)
+        assert longest >= 0.2, "no writer waited for a disk that needs up to 8 s"
+        assert int(server.info("persistence")["aof_delayed_fsync"]) >= 1
+        wait_for("the log is written", lambda: written(server))
+        judge(server)
+
+
+def goes_on_at_the_next_start():
+    """With another increment each time."""
+    with harness.Kvstash(*ON) as server:
+        for i in range(3):
+            got = server.command("INCR", "starts")
+            assert got == i + 1, got
+            server.process.send_signal(signal.SIGTERM)
+            assert server.wait_end() == 0
+            server.start()
+            wait_for("the end of loading", lambda: server.info("persistence")["loading"] == "0")
+        judge(server)
+
+
+def main():
+    redis_reads_it()
+    persister_is_killed()
+    replies_wait()
+    for policy in ("always", "everysec"):
+        disk_fails(policy, ["write"], errno.ENOSPC)
+        disk_fails(policy, ["sync"], errno.EIO)
+    disk_is_late()
+    goes_on_at_the_next_start()
+
+
+harness.run(main)
