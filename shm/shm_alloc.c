@@ -179,6 +179,8 @@ alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
     struct shm_shard_sh *s = &tx->region->shards[shard];
     xassert(tx->active && shm_tx_holds(tx, shard));
     shm_region_progress(tx->region);
+    if (tx->want != SHM_WANT_NOTHING) /* what failed first says what becomes of the transaction */
+        return 0;
     if (!find_room(tx, shard, class))
         return 0;
     uint32_t number = s->room[class];

@@ -26,6 +26,7 @@ struct walk {
     unsigned shard;
     uint64_t bytes;       /* of the shard's blocks reached */
     uint64_t counted, expiring;
+    uint64_t kept, keeps; /* the shard's roots that say they have a keep, and keeps that say they have a root */
 };
 
 __attribute__((format(printf, 2, 3))) static void
@@ -98,6 +99,27 @@ check_index(struct walk *w, shm_off off, unsigned levels)
     }
 }
 
+/* The keep that a root names must name the root. */
+static void
+check_keep_word(struct walk *w, uint64_t keep, const void *root)
+{
+    if (!keep)
+        return;
+    w->kept++;
+    if (keep % 8 || keep < w->r->header->off_extents || shm_span_of(w->r, keep + sizeof(struct shm_keep_sh)) >= w->spans ||
+        ((const struct shm_keep_sh *)shm_at(w->r, keep))->home != shm_off_of(w->r, root))
+        fault(w, "shard %u: the root at %lx has a keep that is another's", w->shard, (unsigned long)shm_off_of(w->r, root));
+}
+
+static void
+check_root_index(struct walk *w, const struct shm_blob_sh *b)
+{
+    uint64_t faults = w->result->faults;
+    check_index(w, b->root, 3);
+    if (w->result->faults == faults)
+        check_keep_word(w, ((const struct shm_index_sh *)shm_at(w->r, b->root))->keep, shm_at(w->r, b->root));
+}
+
 static void
 check_ref(void *arg, enum shm_ref kind, shm_off block, const void *what)
 {
@@ -109,9 +131,10 @@ check_ref(void *arg, enum shm_ref kind, shm_off block, const void *what)
     else if (kind == SHM_REF_BLOB && b->len <= SHM_BLOB_LEAF)
         reach(w, b->root, "blob");
     else if (kind == SHM_REF_BLOB)
-        check_index(w, b->root, 3);
+        check_root_index(w, b);
     else {
         uint64_t counted = w->counted, expiring = w->expiring;
+        check_keep_word(w, t->keep, t);
         check_tree(w, t->root, t->count, false);
         w->counted = counted;
         w->expiring = expiring;
@@ -248,10 +271,8 @@ check_home(struct walk *w, const struct shm_keep_sh *k, shm_off off)
     }
     if (k->orphan && !reach(w, k->home, "root of an orphan"))
         return;
-    uint64_t expiring = w->expiring;
     if (k->orphan || flushed)
-        check_tree(w, t->root, t->count, false);
-    w->expiring = expiring;
+        check_ref(w, SHM_REF_TREE, 0, t);
 }
 
 static void
@@ -281,6 +302,7 @@ check_keeps(struct walk *w, shm_off first, unsigned level)
             fault(w, "shard %u: keep at %lx is damaged", w->shard, (unsigned long)off);
             return;
         }
+        w->keeps += k->home != 0;
         if (k->shell)
             check_shell(w, k->shell);
         check_old(w, k);
@@ -333,22 +355,12 @@ compare_bitmaps(struct walk *w)
     }
 }
 
-/* Is it one of the shard's keeps of databases? */
-static bool
-is_kept(const struct walk *w, shm_off keep)
-{
-    uint64_t off = w->r->shards[w->shard].keeps;
-    for (unsigned i = 0; off && off != keep && i <= w->r->databases && is_inside(w, off, sizeof(struct shm_keep_sh)); i++)
-        off = ((const struct shm_keep_sh *)shm_at(w->r, off))->next;
-    return off == keep;
-}
-
 static void
 check_shard(struct walk *w, unsigned shard)
 {
     struct shm_shard_sh *s = &w->r->shards[shard];
     w->shard = shard;
-    w->bytes = 0;
+    w->bytes = w->kept = w->keeps = 0;
     if (atomic_load(&s->seq) & 1)
         fault(w, "shard %u: its sequence is odd although nobody changes it", shard);
     for (unsigned db = 0; db < w->r->databases; db++) {
@@ -358,11 +370,12 @@ check_shard(struct walk *w, unsigned shard)
         if (w->expiring != root->expires)
             fault(w, "shard %u database %u: counts %lu keys with expiry, has %lu", shard, db, (unsigned long)root->expires,
                 (unsigned long)w->expiring);
-        if (root->tree.keep && !is_kept(w, root->tree.keep))
-            fault(w, "shard %u database %u: its keep is not on the shard's list", shard, db);
+        check_keep_word(w, root->tree.keep, &root->tree);
     }
     check_keeps(w, s->keeps, 0);
     check_reclaim(w);
+    if (w->kept != w->keeps)
+        fault(w, "shard %u: %lu roots have a keep, %lu keeps have a root", shard, (unsigned long)w->kept, (unsigned long)w->keeps);
     compare_bitmaps(w);
     if (w->bytes != s->used_bytes)
         fault(w, "shard %u: used_bytes is %lu, its blocks are %lu", shard, (unsigned long)s->used_bytes, (unsigned long)w->bytes);

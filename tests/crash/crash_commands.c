@@ -1,14 +1,15 @@
 /* crash_commands.c - die at the N-th store of every writing command; a bystander reads and writes meanwhile.
  *
- *     crash_commands [--points MAX] [--log] [--recovery MAX] [--only WORDS]
+ *     crash_commands [--points MAX] [--log] [--snapshot STEPS] [--recovery MAX] [--only WORDS]
  *
  * A child runs a case's change (crash_cases.c) and dies at its N-th crash point. Whoever takes its locks next finds the
  * content of before or of after, the region whole, no block leaked, and the counters right. All the while a bystander
  * reads the same keys, each answer either the old or the new one, whole, and writes others.
  *
  * --points: at most so many N of each case (the first, the last, and others evenly; without it, every N). --log: with
- * the log on and read in the order of tickets: the dead one's record is there if and only if its change is. --recovery:
- * for so many N of each case a second process dies at every point (or --points many) of its recovery. --only: cases
+ * the log on and read in the order of tickets: the dead one's record is there if and only if its change is. --snapshot: each
+ * time a snapshot is begun before the change, and STEPS small ones of it are walked, the rest after the recovery: its image is the state
+ * at the cut. --recovery: for so many N of each case a second process dies at every point (or --points many) of its recovery. --only: cases
  * whose change begins so.
  *
  * Prints how many points of how many there are were died at, and where the journals stood. Fails if a writing command
@@ -25,7 +26,7 @@
 #include "command/command_table.h"
 #include "shm/shm_crash.h"
 #include "tests/crash/crash_cases.h"
-#include "tests/crash/rig.h"
+#include "tests/crash/rig_cut.h"
 
 #ifdef KVSTASH_CRASH_POINTS
 
@@ -37,7 +38,8 @@
 
 struct options {
     uint64_t points, recovery;
-    bool log;
+    bool log, snapshot;
+    unsigned walked; /* steps before the change */
     const char *only;
 };
 
@@ -48,6 +50,8 @@ struct probe {
 
 struct run {
     struct rig rig;
+    struct rig_cut cut;
+    uint64_t cuts;
     struct options o;
     const struct crash_case *c;
     struct rig_line change;
@@ -234,6 +238,31 @@ learn(struct run *t)
     buf_destroy(&reply);
 }
 
+/* ---- snapshots ---------------------------------------------------------------------------------------------- */
+
+static void
+cut_begin(struct run *t)
+{
+    if (!t->o.snapshot)
+        return;
+    rig_cut_begin(&t->cut, &t->rig);
+    t->cuts++;
+    for (unsigned n = t->o.walked; n > 0; n--)
+        rig_cut_step(&t->cut, 400);
+}
+
+/* Now and then it is given up instead of walked to the end. */
+static void
+cut_end(struct run *t, const char *what)
+{
+    if (!t->o.snapshot)
+        return;
+    if (t->cuts % 7 == 0)
+        rig_cut_drop(&t->cut, 10, what);
+    else
+        rig_cut_finish(&t->cut, what);
+}
+
 /* ---- deaths ------------------------------------------------------------------------------------------------- */
 
 /* After a death and its recovery: old or new, whole, and the log says the same. */
@@ -246,6 +275,7 @@ judge(struct run *t, uint64_t n, uint64_t m)
     uint64_t records = t->rig.records[RIG_VICTIM], now = rig_check(&t->rig, what);
     if (now != t->old && now != t->new && !t->c->steps)
         rig_fail("%s: neither the old state nor the new one", what);
+    cut_end(t, what);
     if (t->rig.log.expected) {
         rig_drain_log(&t->rig);
         bool recorded = t->rig.records[RIG_VICTIM] > records;
@@ -270,8 +300,11 @@ static bool
 die_twice(struct run *t, uint64_t n, uint64_t m, const struct rig_line *takeover)
 {
     build(t);
-    if (!rig_die_at(&t->rig, RIG_VICTIM, n, &t->change))
+    cut_begin(t);
+    if (!rig_die_at(&t->rig, RIG_VICTIM, n, &t->change)) {
+        judge(t, n, 0);
         return false;
+    }
     bool again = rig_die_at(&t->rig, RIG_SECOND, m, takeover);
     if (again) {
         rig_note_death(&t->rig);
@@ -301,6 +334,7 @@ static uint64_t
 count_points(struct run *t)
 {
     build(t);
+    cut_begin(t);
     if (rig_die_at(&t->rig, RIG_VICTIM, UINT64_MAX, &t->change))
         rig_fail("\"%s\" died unasked", t->change.text);
     judge(t, 0, 0);
@@ -312,6 +346,7 @@ static bool
 die_once(struct run *t, uint64_t n)
 {
     build(t);
+    cut_begin(t);
     if (!rig_die_at(&t->rig, RIG_VICTIM, n, &t->change)) {
         judge(t, n, 0);
         return false;
@@ -428,6 +463,10 @@ parse(struct options *o, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--log") == 0)
             o->log = true;
+        else if (i + 1 < argc && strcmp(argv[i], "--snapshot") == 0) {
+            o->snapshot = true;
+            o->walked = (unsigned)strtoul(argv[++i], NULL, 10);
+        }
         else if (i + 1 < argc && strcmp(argv[i], "--points") == 0)
             o->points = strtoul(argv[++i], NULL, 10);
         else if (i + 1 < argc && strcmp(argv[i], "--recovery") == 0)
@@ -435,7 +474,7 @@ parse(struct options *o, int argc, char **argv)
         else if (i + 1 < argc && strcmp(argv[i], "--only") == 0)
             o->only = argv[++i];
         else
-            rig_fail("usage: crash_commands [--points MAX] [--log] [--recovery MAX] [--only WORDS]");
+            rig_fail("usage: crash_commands [--points MAX] [--log] [--snapshot STEPS] [--recovery MAX] [--only WORDS]");
     }
 }
 

@@ -57,9 +57,9 @@ mix(uint64_t a, uint64_t b)
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
 void
-image_open(struct image *m, const struct shm_region *r)
+image_open(struct image *m, const struct shm_region *r, const char *without)
 {
-    *m = (struct image){.region = r};
+    *m = (struct image){.region = r, .without = without};
 }
 
 void
@@ -98,12 +98,21 @@ sum_pair(void *arg, const struct string_view *field, const struct string_view *v
 }
 
 static bool
+is_left_out(const struct image *m, const struct shm_entry_sh *e)
+{
+    size_t n = m->without ? strlen(m->without) : 0;
+    return n && !(e->flags & SHM_ENTRY_KEYBLOB) && shm_entry_klen(e) >= n && memcmp(shm_entry_key(e), m->without, n) == 0;
+}
+
+static bool
 take_entry(void *arg, unsigned db, const struct shm_entry_sh *e)
 {
     struct image *m = arg;
     uint64_t sum = 0;
     if (m->open)
         return false;
+    if (is_left_out(m, e))
+        return true;
     add_key(m, db, e);
     if (shm_entry_type(e) == SHM_TYPE_HASH) {
         struct type_hash h;
@@ -240,9 +249,9 @@ take_segment(void *arg, struct shm_segment_sh *s)
 }
 
 void
-image_of_region(struct image *m, struct shm_region *r)
+image_of_region(struct image *m, struct shm_region *r, const char *without)
 {
-    image_open(m, r);
+    image_open(m, r, without);
     struct living l = {.m = m};
     for (unsigned shard = 0; shard < r->nshards; shard++) {
         for (l.db = 0; l.db < r->databases; l.db++) {

@@ -16,6 +16,7 @@ struct image_key {
 
 struct image {
     const struct shm_region *region;
+    const char *without;   /* keys that begin so are left out; NULL: none */
     struct image_key *key;
     size_t n, cap;
     /* a large value under way */
@@ -23,10 +24,10 @@ struct image {
     uint64_t fields, bytes, field_sum, piece_sum, value_sum;
 };
 
-void image_open(struct image *m, const struct shm_region *r);
+void image_open(struct image *m, const struct shm_region *r, const char *without);
 void image_close(struct image *m);
 /* Everything that the region holds now. The caller holds all locks or is alone. */
-void image_of_region(struct image *m, struct shm_region *r);
+void image_of_region(struct image *m, struct shm_region *r, const char *without);
 /* Fills the image from the walker. */
 struct type_walk_sink image_sink(struct image *m);
 /* Takes back what a step gave out that does not count: what the image was before it. */

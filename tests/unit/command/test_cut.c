@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/shm_reclaim.h"
-#include "tests/crash/image.h"
-#include "tests/crash/rig.h"
+#include "shm/shm_blob.h"
+#include "shm/shm_check.h"
+#include "tests/crash/rig_cut.h"
+#include "types/type_value.h"
 
 static struct rig k;
-static struct shm_tx walker_tx;
-static struct shm_cut cut;
-static struct type_walk walk;
-static struct image at_cut, image;
+static struct rig_cut snapshot;
 static uint64_t state;
 
 static unsigned
@@ -30,54 +28,16 @@ static void
 set_up(void)
 {
     rig_open(&k, 60);
-    cr_assert(shm_tx_open(&walker_tx, &k.region, RIG_SECOND));
-    walker_tx.patience_us = 1000;
     state = 88172645463325252ull;
 }
 
 static void
 tear_down(void)
 {
-    shm_tx_close(&walker_tx);
     rig_close(&k);
 }
 
 TestSuite(cut, .init = set_up, .fini = tear_down, .timeout = 120);
-
-/* ---- a snapshot, step by step --------------------------------------------------------------------------------- */
-
-static void
-begin(void)
-{
-    image_of_region(&at_cut, &k.region);
-    image_open(&image, &k.region);
-    k.region.progress = NULL;
-    cr_assert_eq(shm_cut_begin(&walker_tx, true, &cut), SHM_CUT_DONE);
-    type_walk_begin(&walk, &walker_tx, &cut);
-}
-
-static bool
-step(size_t budget)
-{
-    struct type_walk_sink sink = image_sink(&image);
-    enum type_walk_result got = type_walk_step(&walk, &sink, budget);
-    cr_assert(got == TYPE_WALK_MORE || got == TYPE_WALK_DONE, "the walk answers %d, want %d", got, walker_tx.want);
-    return got == TYPE_WALK_MORE;
-}
-
-static void
-finish(const char *what)
-{
-    while (step(4096))
-        ;
-    const char *differs = image_differs(&at_cut, &image);
-    cr_assert_null(differs, "%s: %s", what, differs);
-    cr_assert_eq(walk.keys, at_cut.n);
-    cr_assert_not(shm_cut_has_leavings(&k.region));
-    rig_check(&k, what);
-    image_close(&at_cut);
-    image_close(&image);
-}
 
 /* ---- every kind of change ----------------------------------------------------------------------------------------- */
 
@@ -124,12 +84,12 @@ Test(cut, each_kind_of_change_alone)
         for (unsigned steps = 0; steps < 3; steps++) {
             rig_clear(&k);
             rig_do(&k, base, NULL);
-            begin();
+            rig_cut_begin(&snapshot, &k);
             for (unsigned n = 0; n < steps * 25; n++)
-                step(300);
+                rig_cut_step(&snapshot, 300);
             change(i);
             rig_check(&k, kinds[i]);
-            finish(kinds[i]);
+            rig_cut_finish(&snapshot, kinds[i]);
         }
     }
 }
@@ -143,15 +103,15 @@ Test(cut, changes_in_random_order_between_steps)
         rig_do(&k, base, NULL);
         for (unsigned n = below(20); n > 0; n--)
             change(below(ANYTIME));
-        begin();
+        rig_cut_begin(&snapshot, &k);
         for (unsigned n = 5 + below(60); n > 0; n--) {
             for (unsigned s = below(4); s > 0; s--)
-                step(1 + below(6000));
+                rig_cut_step(&snapshot, 1 + below(6000));
             change(below(ANYTIME));
             if (below(10) == 0)
                 rig_check(&k, what);
         }
-        finish(what);
+        rig_cut_finish(&snapshot, what);
     }
 }
 
@@ -162,22 +122,22 @@ Test(cut, tables_that_grow_and_shrink)
         snprintf(line, sizeof line, "SET key:%u %u", i, i);
         rig_do(&k, line, NULL);
     }
-    begin();
+    rig_cut_begin(&snapshot, &k);
     for (unsigned i = 0; i < 20000; i++) {
         if (i % 10 == 0)
-            step(1 + below(800));
+            rig_cut_step(&snapshot, 1 + below(800));
         snprintf(line, sizeof line, below(3) ? "SET key:%u x%u" : "DEL key:%u %u", below(12000), i);
         rig_do(&k, line, NULL);
     }
-    finish("growing");
-    begin();
+    rig_cut_finish(&snapshot, "growing");
+    rig_cut_begin(&snapshot, &k);
     for (unsigned i = 0; i < 12000; i++) {
         if (i % 20 == 0)
-            step(1 + below(800));
+            rig_cut_step(&snapshot, 1 + below(800));
         snprintf(line, sizeof line, "DEL key:%u", i);
         rig_do(&k, line, NULL);
     }
-    finish("shrinking");
+    rig_cut_finish(&snapshot, "shrinking");
 }
 
 Test(cut, given_up_in_the_middle)
@@ -185,25 +145,165 @@ Test(cut, given_up_in_the_middle)
     for (unsigned round = 0; round < 60; round++) {
         rig_clear(&k);
         rig_do(&k, base, NULL);
-        begin();
+        rig_cut_begin(&snapshot, &k);
         for (unsigned n = below(80); n > 0; n--) {
             if (below(3) == 0)
-                step(1 + below(2000));
+                rig_cut_step(&snapshot, 1 + below(2000));
             change(below(ANYTIME));
         }
-        shm_cut_abort(&k.region, cut.epoch);
-        struct type_walk_sink sink = image_sink(&image);
-        cr_assert_eq(type_walk_step(&walk, &sink, 100), TYPE_WALK_BROKEN);
-        for (unsigned n = 0; shm_cut_has_leavings(&k.region); n++) {
-            cr_assert(n < 1000000);
-            if (below(4) == 0)
-                change(below(ANYTIME));
-            shm_cut_clean_step(&walker_tx, (uint16_t)below(k.region.nshards), 1 + below(20));
-            if (below(50) == 0)
+        shm_cut_abort(&k.region, snapshot.cut.epoch);
+        struct type_walk_sink sink = image_sink(&snapshot.image);
+        cr_assert_eq(type_walk_step(&snapshot.walk, &sink, 100), TYPE_WALK_BROKEN);
+        for (unsigned n = below(100); n > 0; n--) {
+            change(below(ANYTIME));
+            shm_cut_clean_step(&k.engine.tx, (uint16_t)below(k.region.nshards), 1 + below(20));
+            if (below(10) == 0)
                 rig_check(&k, "giving up");
         }
-        rig_check(&k, "given up");
-        image_close(&at_cut);
-        image_close(&image);
+        rig_cut_drop(&snapshot, 1 + below(20), "given up");
     }
+}
+
+/* ---- want of memory -------------------------------------------------------------------------------------------------- */
+
+/* Runs a command until it is done; what it waits for is freed meanwhile. */
+static void
+run_patiently(const char *line)
+{
+    struct rig_line l;
+    struct buf reply;
+    buf_init(&reply);
+    rig_line_parse(&k, &l, line);
+    for (unsigned i = 0; !rig_line_run(&k, &l, &reply); i++) {
+        cr_assert(i < 1000 && k.engine.tx.want == SHM_WANT_POOL, "%s: want %d", line, k.engine.tx.want);
+        for (uint16_t shard = 0; shard < k.region.nshards; shard++)
+            shm_cut_clean_step(&k.engine.tx, shard, 1000);
+        rig_do(&k, "!reclaim-all", NULL);
+    }
+    cr_assert(reply.len && reply.data[0] != '-', "%s answers %.*s", line, (int)reply.len, reply.data);
+    rig_line_free(&l);
+    buf_destroy(&reply);
+}
+
+/* The region is full of such a key's like; each is changed where it lies, which without a snapshot takes no memory. */
+static void
+no_memory_for(const char *fill, const char *change_line)
+{
+    char line[128];
+    struct buf reply;
+    unsigned n = 0;
+    rig_close(&k);
+    rig_open(&k, 6); /* anew: each shard keeps a span of every class it ever used */
+    buf_init(&reply);
+    for (bool full = false; !full; n++) {
+        snprintf(line, sizeof line, fill, n);
+        buf_clear(&reply, SIZE_MAX);
+        rig_do(&k, line, &reply);
+        full = reply.len && reply.data[0] == '-';
+    }
+    buf_destroy(&reply);
+    for (unsigned i = n - n / 20 - 1; i < n; i++) { /* a little room for the cut itself */
+        snprintf(line, sizeof line, "DEL %u", i);
+        run_patiently(line);
+    }
+    rig_do(&k, "!reclaim-all", NULL);
+    rig_cut_begin(&snapshot, &k);
+    for (unsigned i = 0; i < n - n / 20 - 2; i++) {
+        snprintf(line, sizeof line, change_line, i);
+        run_patiently(line);
+    }
+    cr_assert(shm_cut_is_broken(&k.region, snapshot.cut.epoch), "%s", change_line);
+    rig_cut_drop(&snapshot, 100, change_line);
+}
+
+Test(cut, want_of_memory_ends_the_snapshot_and_no_command)
+{
+    no_memory_for("SET %u @bytes:x:3000", "SETRANGE %u 5 abc");
+    no_memory_for("SET %u @bytes:x:60000", "SETRANGE %u 20000 abc");
+    no_memory_for("HSET %u @pairs:f:0:300", "HSET %u f7 g7");
+}
+
+/* ---- the region check ---------------------------------------------------------------------------------------------- */
+
+static bool
+check_finds(void)
+{
+    struct shm_check_result result;
+    bool ok = shm_check_region(&k.region, type_value_check, &result);
+    if (!ok)
+        cr_log_info("found: %s", result.first);
+    return !ok;
+}
+
+/* A snapshot with old versions, a large hash's and a blob's keep, an orphan and a flushed tree. */
+static struct shm_keep_sh *
+keep_of_kind(enum shm_keep_kind kind, bool orphan)
+{
+    for (unsigned shard = 0; shard < k.region.nshards; shard++) {
+        for (shm_off db = k.region.shards[shard].keeps; db;) {
+            struct shm_keep_sh *d = shm_at(&k.region, db);
+            if (kind == SHM_KEEP_DB && d->limbo && d->large)
+                return d;
+            for (shm_off off = d->large; off;) {
+                struct shm_keep_sh *l = shm_at(&k.region, off);
+                if (l->kind == kind && l->orphan == orphan && (l->limbo || l->overlay.root))
+                    return l;
+                off = l->next;
+            }
+            db = d->next;
+        }
+    }
+    cr_assert_fail("no such keep");
+    return NULL;
+}
+
+/* Changes a word, has the check find it, and puts it back. */
+static void
+plant(uint64_t *word, uint64_t bad, const char *what)
+{
+    uint64_t good = *word;
+    cr_assert_neq(good, bad, "%s is no change", what);
+    *word = bad;
+    cr_assert(check_finds(), "the check does not find: %s", what);
+    *word = good;
+    cr_assert_not(check_finds(), "%s: put back", what);
+}
+
+Test(cut, the_check_finds_planted_faults)
+{
+    rig_do(&k, base, NULL);
+    rig_do(&k, "MSET @pairs:s:0:60", NULL); /* something in each shard */
+    rig_cut_begin(&snapshot, &k);
+    rig_do(&k, "MSET @pairs:s:0:60; SET a 2; SET b 3; APPEND c 5; HSET tree f7 new; SETRANGE blob 100 z; SETRANGE huge 100 z; DEL huge; HSET lf f1 new; DEL lf", NULL);
+    rig_check(&k, "before");
+    struct shm_keep_sh *db = keep_of_kind(SHM_KEEP_DB, false), *hash = keep_of_kind(SHM_KEEP_HASH, false),
+                       *blob = keep_of_kind(SHM_KEEP_BLOB, false), *dead_hash = keep_of_kind(SHM_KEEP_HASH, true),
+                       *dead_blob = keep_of_kind(SHM_KEEP_BLOB, true);
+    struct shm_limbo_sh *old = shm_at(&k.region, db->limbo), *fields = shm_at(&k.region, hash->limbo);
+    struct shm_tree_sh *root = shm_at(&k.region, hash->home);
+    struct shm_index_sh *index = shm_at(&k.region, blob->home);
+    plant(&db->limbo, 0, "lost old versions");
+    plant(&old->count, old->count + 1, "an old version too many");
+    plant(&old->entry[0], old->entry[0] + 8, "an old version that is no block");
+    plant(&old->entry[0], fields->entry[0], "an old version listed twice");
+    plant(&fields->count, 0, "a lost field");
+    plant(&hash->home, hash->home + 8, "a keep with another's tree");
+    plant(&root->keep, 0, "a tree that forgot its keep");
+    plant(&root->keep, shm_off_of(&k.region, blob), "a tree with another's keep");
+    plant(&index->keep, 0, "a blob that forgot its keep");
+    plant(&blob->overlay.root, 0, "a lost overlay");
+    plant(&blob->shell, 0, "a lost shell");
+    plant(&hash->shell, blob->shell, "a shell of two");
+    plant(&db->large, 0, "lost keeps");
+    plant(&db->home, dead_hash->home, "a database with a hash's tree");
+    dead_hash->orphan = 0;
+    cr_assert(check_finds(), "an orphan's tree that nobody has");
+    dead_hash->orphan = 1;
+    dead_blob->orphan = 0;
+    cr_assert(check_finds(), "an orphan's blob that nobody has");
+    dead_blob->orphan = 1;
+    hash->orphan = 1;
+    cr_assert(check_finds(), "a tree of two");
+    hash->orphan = 0;
+    rig_cut_finish(&snapshot, "all put back");
 }
