@@ -238,6 +238,7 @@ cmd_config_resetstat(struct cmd *c)
     config_enter(c->engine);
     control_reset_totals(c->engine->control);
     stats_reset(c->engine);
+    atomic_store(&c->engine->control->persist.save.saves, 0);
     config_leave(c->engine);
     resp_out_ok(c->out);
 }

@@ -6,6 +6,8 @@
  * Process: workers. Locks: all shards. Crash: changes are the transaction's.
  */
 #include "command/cmd_rows.h"
+#include "command/cmd_save.h"
+#include "command/control.h"
 #include "command/keyspace.h"
 #include "shm/shm_keep.h"
 
@@ -28,6 +30,7 @@ flush_root(struct cmd *c, unsigned shard, unsigned db)
 {
     struct shm_dbroot_sh *d = shm_region_dbroot(c->engine->region, shard, db);
     bool taken;
+    c->dirty += d->tree.count;
     if (!shm_keep_flush(c->tx, d, &taken))
         return false;
     if (d->tree.root && !shm_reclaim_push(c->tx, shard, shm_table_off(d->tree.root)))
@@ -38,25 +41,52 @@ flush_root(struct cmd *c, unsigned shard, unsigned db)
         shm_tx_set64(c->tx, &d->expiry_sum, 0) && (!keyspace_counts_slots(c, db) || flush_slots(c, shard));
 }
 
-static void
+/* True: done, and to be committed. */
+static bool
 flush(struct cmd *c, unsigned from, unsigned to)
 {
     if (c->argc > 2 || (c->argc == 2 && !cmd_arg_is(c, 1, "sync") && !cmd_arg_is(c, 1, "async"))) {
         cmd_error_syntax(c);
-        return;
+        return false;
     }
     if (!cmd_enter_all(c))
-        return;
+        return false;
     for (unsigned shard = 0; shard < c->engine->region->nshards; shard++)
         for (unsigned db = from; db < to; db++)
             if (!flush_root(c, shard, db))
-                return;
-    c->dirty++; /* empty ones too: Redis logs the command whatever it found */
-    resp_out_ok(c->out);
+                return false;
+    /* of empty ones too: Redis logs the command whatever it found */
+    cmd_effect(c, c->argc, (const struct shm_effect_arg *)(const void *)c->argv);
+    return true;
 }
 
-void cmd_flushdb(struct cmd *c) { flush(c, c->db, c->db + 1); }
-void cmd_flushall(struct cmd *c) { flush(c, 0, c->engine->region->databases); }
+void
+cmd_flushdb(struct cmd *c)
+{
+    if (flush(c, c->db, c->db + 1))
+        resp_out_ok(c->out);
+}
+
+/* As in Redis, nothing of what is flushed is found after a restart: a save that runs is given up, and with save points an empty one
+ * is made before the reply. */
+void
+cmd_flushall(struct cmd *c)
+{
+    bool failed;
+    if (!c->session->awaits) {
+        if (!flush(c, 0, c->engine->region->databases) || !shm_tx_commit(c->tx))
+            return;
+        c->engine->exec.changes += c->dirty;
+        engine_publish(c->engine);
+        cmd_save_drop(c);
+        if (config_number(c->engine, PARAM_SAVE) == 0) { /* the text is empty */
+            resp_out_ok(c->out);
+            return;
+        }
+    }
+    if (cmd_save_wait(c, &failed))
+        resp_out_ok(c->out);
+}
 
 /* ---- SWAPDB ------------------------------------------------------------------------------------------------------- */
 

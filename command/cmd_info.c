@@ -175,6 +175,31 @@ persistence_loading(struct info *i)
     FIELD(i, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%ld", p.percent, (long)p.eta_s);
 }
 
+/* The snapshot that runs. Nothing is copied on write: the fields of that name tell 0. */
+static void
+persistence_snapshot(struct info *i)
+{
+    const struct persist_snapshot_sh *s = &i->engine->control->persist.snapshot;
+    uint64_t total = atomic_load(&s->keys_total), done = atomic_load(&s->keys);
+    FIELD(i, "current_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\ncurrent_fork_perc:%.2f",
+        total ? 100.0 * (double)done / (double)total : 0.0);
+    FIELD(i, "current_save_keys_processed:%lu\r\ncurrent_save_keys_total:%lu", (unsigned long)done, (unsigned long)total);
+}
+
+static void
+persistence_saves(struct info *i)
+{
+    const struct control_sh *c = i->engine->control;
+    const struct persist_save_sh *s = &c->persist.save;
+    bool runs = atomic_load(&s->bgsave_asked) != atomic_load(&s->bgsave_answered);
+    int64_t since = atomic_load(&s->since_ms);
+    FIELD(i, "rdb_changes_since_last_save:%lu\r\nrdb_bgsave_in_progress:%d", (unsigned long)(control_changes(c) - atomic_load(&s->changes)), runs);
+    FIELD(i, "rdb_last_save_time:%ld\r\nrdb_last_bgsave_status:%s", (long)atomic_load(&s->last_s), atomic_load(&s->last_failed) ? "err" : "ok");
+    FIELD(i, "rdb_last_bgsave_time_sec:%ld\r\nrdb_current_bgsave_time_sec:%ld", (long)atomic_load(&s->last_took_s),
+        runs && since ? (long)((clock_wall_ms() - since) / 1000) : runs ? 0L : -1L);
+    FIELD(i, "rdb_saves:%lu\r\nrdb_last_cow_size:0", (unsigned long)atomic_load(&s->saves));
+}
+
 static void
 persistence_rewriting(struct info *i)
 {
@@ -214,12 +239,10 @@ info_persistence(struct info *i)
 {
     bool loading = atomic_load(&i->engine->control->loading.phase) == LOADING_RUNS;
     FIELD(i, "loading:%d\r\nasync_loading:0", loading);
-    FIELD(i, "current_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
-             "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\ncurrent_save_keys_total:0\r\nrdb_changes_since_last_save:0\r\n"
-             "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:%ld", (long)(i->engine->control->started_ms / 1000));
-    buf_append_str(i->text,
-        "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\nrdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\n"
-        "rdb_last_cow_size:0\r\nrdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\n");
+    persistence_snapshot(i);
+    persistence_saves(i);
+    FIELD(i, "rdb_last_load_keys_expired:%lu\r\nrdb_last_load_keys_loaded:%lu", (unsigned long)atomic_load(&i->engine->control->loading.expired),
+        (unsigned long)atomic_load(&i->engine->control->loading.keys));
     persistence_rewriting(i);
     FIELD(i, "aof_last_write_status:%s", atomic_load(&i->engine->control->persist.aof_errno) ? "err" : "ok");
     buf_append_str(i->text, "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");

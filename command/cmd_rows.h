@@ -13,7 +13,8 @@ command_fn cmd_set, cmd_get, cmd_getex, cmd_getdel, cmd_getset, cmd_setex, cmd_p
     cmd_persist, cmd_dbsize, cmd_flushdb, cmd_flushall, cmd_scan, cmd_keys, cmd_hset, cmd_hmset,
     cmd_hsetnx, cmd_hget, cmd_hmget, cmd_hdel, cmd_hlen, cmd_hstrlen, cmd_hexists, cmd_hgetall,
     cmd_hkeys, cmd_hvals, cmd_hincrby, cmd_hincrbyfloat, cmd_ping, cmd_echo, cmd_select, cmd_hello,
-    cmd_quit, cmd_reset, cmd_info, cmd_command, cmd_time, cmd_debug, cmd_shutdown;
+    cmd_quit, cmd_reset, cmd_info, cmd_command, cmd_time, cmd_debug, cmd_shutdown,
+    cmd_save, cmd_bgsave, cmd_lastsave;
 
 command_fn cmd_client_getname, cmd_client_id, cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict,
     cmd_client_pause, cmd_client_reply, cmd_client_setname, cmd_client_unblock, cmd_client_unpause;

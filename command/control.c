@@ -27,6 +27,12 @@ control_sum(const struct control_sh *c, size_t member)
     return sum_all(c, member) - atomic_load_explicit(word(&c->before, member), memory_order_relaxed);
 }
 
+uint64_t
+control_changes(const struct control_sh *c)
+{
+    return sum_all(c, offsetof(struct control_slot_sh, changes));
+}
+
 void
 control_reset_totals(struct control_sh *c)
 {

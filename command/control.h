@@ -21,7 +21,17 @@
 #define CONTROL_RUN_ID 40
 #define CONTROL_VERSION "0.1.0"
 #define CONTROL_PATH_MAX 4096
+#define CONTROL_END_BITS 8     /* of end_asked that hold flags */
 #define CONTROL_ANSWER_BITS 16 /* of rewrite_answered that hold the errno */
+
+/* How the server is to end; the first four are those of shutdown-on-sigterm and -sigint. */
+enum control_end {
+    CONTROL_END_SAVE = 1 << 0,   /* even without save points */
+    CONTROL_END_NOSAVE = 1 << 1, /* even with save points */
+    CONTROL_END_NOW = 1 << 2,
+    CONTROL_END_FORCE = 1 << 3,  /* even if the save fails */
+    CONTROL_END_ABORT = 1 << 4,  /* SHUTDOWN ABORT; never in end_asked */
+};
 
 /* One process slot's numbers: relaxed stores of its owner, summed by readers. Gauges are zeroed at a takeover. */
 struct control_slot_sh {
@@ -33,6 +43,7 @@ struct control_slot_sh {
     _Atomic uint64_t connections;          /* total */
     _Atomic uint64_t commands;
     _Atomic uint64_t hits, misses, expired;
+    _Atomic uint64_t changes;              /* of data, as rdb_changes_since_last_save counts them */
     _Atomic uint64_t refused;              /* connections, beyond maxclients */
     _Atomic uint64_t evicted_clients;      /* closed for their memory */
     _Atomic uint64_t errors;               /* error replies */
@@ -50,7 +61,9 @@ struct control_sh {
     uint64_t ns_per_tick; /* base/ticks.h */
     uint64_t private_limit; /* bytes that all clients' buffers may take on this machine */
     _Alignas(64) _Atomic uint64_t next_client; /* C: ids ascend over all workers */
-    _Atomic uint32_t shutdown;                 /* C: 1 asks the master for an orderly end */
+    _Atomic uint64_t end_asked;                /* C: number of SHUTDOWNs asked for, and the last one's flags in the low bits */
+    _Atomic uint64_t end_refused;              /* S of the master: number of the last of them that came to nothing */
+    _Atomic uint64_t end_aborted;              /* C: number of the last of them that is to come to nothing */
     _Atomic uint64_t rewrite_asked;            /* C: number of CONFIG REWRITEs asked for */
     _Atomic uint64_t rewrite_answered;         /* S of the master: the last of them that is done, and its errno in the low bits */
     _Atomic uint32_t region_file_gone;         /* the region's file has lost its name; S of the master */
@@ -93,6 +106,8 @@ control_stats(const struct control_sh *c, unsigned slot)
 /* A member of control_slot_sh over all slots, by its offset; a total counts from the last CONFIG RESETSTAT on. */
 uint64_t control_sum(const struct control_sh *c, size_t member);
 #define CONTROL_SUM(control, member) control_sum((control), offsetof(struct control_slot_sh, member))
+/* Changes of data since the region was made, whatever CONFIG RESETSTAT did. */
+uint64_t control_changes(const struct control_sh *c);
 /* A new owner of a slot begins with no clients. */
 void control_clear_gauges(struct control_sh *c, unsigned slot);
 /* Lets all totals begin at 0 again: nobody can write other processes' counters, so what they are now is kept. Needs CONFIG. */

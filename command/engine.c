@@ -47,5 +47,6 @@ engine_publish(struct engine *e)
     add(&s->hits, &e->exec.hits);
     add(&s->misses, &e->exec.misses);
     add(&s->expired, &e->exec.expired);
+    add(&s->changes, &e->exec.changes);
     add(&s->errors, &e->exec.errors);
 }

@@ -92,6 +92,19 @@ over_limit(const struct engine *e)
     return limit != 0 && shm_region_used(e->region) > limit;
 }
 
+/* Are changes refused because snapshots fail, and is this one? PING is too, so that who watches the server with it is told. */
+static bool
+snapshots_fail(const struct engine *e, const struct command_row *row)
+{
+    uint32_t why = atomic_load_explicit(&e->control->persist.refuse_writes, memory_order_relaxed);
+    return __builtin_expect((why & PERSIST_REFUSE_RDB) != 0, 0) && ((row->flags & CMD_WRITE) || row->run == cmd_ping) &&
+        config_yes(e, PARAM_STOP_WRITES_ON_BGSAVE_ERROR) && config_number(e, PARAM_SAVE) > 0;
+}
+
+static const char misconf_text[] = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+    "that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting "
+    "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
 /* Is the request refused before it runs? Then its error was replied. */
 static bool
 refused(const struct engine *e, const struct session *s, const struct command_row *row, int argc, struct resp_out *out)
@@ -102,6 +115,8 @@ refused(const struct engine *e, const struct session *s, const struct command_ro
         resp_out_error(out, "NOAUTH Authentication required.");
     else if ((row->flags & CMD_DENYOOM) && over_limit(e))
         resp_out_error(out, oom_text);
+    else if (snapshots_fail(e, row))
+        resp_out_error(out, misconf_text);
     else if (e->exec.log_errno && ((row->flags & CMD_WRITE) || row->run == cmd_ping))
         resp_out_errorf(out, "MISCONF Errors writing to the AOF file: %s", strerror((int)e->exec.log_errno));
     else if (!(row->flags & CMD_LOADING) && loading_answer(e) == LOADING_REFUSE)
@@ -287,8 +302,10 @@ end_transaction(struct cmd *c, size_t mark)
         ok = shm_tx_commit(tx);
     else
         shm_tx_abort(tx);
-    if (ok)
+    if (ok) {
+        c->engine->exec.changes += c->dirty;
         return EXEC_DONE;
+    }
     if (buf_failed(c->out->buf))
         return EXEC_CLOSE;
     buf_truncate(c->out->buf, mark);
@@ -329,13 +346,16 @@ run_free(struct cmd *c)
     return c->again ? EXEC_AGAIN : EXEC_DONE;
 }
 
-/* Does CLIENT PAUSE hold this command back, or the gate? */
+/* Does CLIENT PAUSE hold this command back, or the gate, or the server's end? */
 static bool
 is_held_back(const struct engine *e, const struct command_row *row)
 {
     if (!(row->flags & CMD_LOADING) && loading_answer(e) != LOADING_GO_ON)
         return true;
     if (e->exec.log_late && (row->flags & CMD_WRITE))
+        return true;
+    if ((row->flags & CMD_WRITE) &&
+        (atomic_load_explicit(&e->control->persist.refuse_writes, memory_order_relaxed) & PERSIST_REFUSE_ENDING))
         return true;
     int64_t until = atomic_load_explicit(&e->control->pause_until_ms, memory_order_relaxed);
     if (__builtin_expect(until == 0, 1))

@@ -37,6 +37,7 @@ struct exec_state {
     uint64_t commands;         /* run and not yet added to the statistics */
     uint64_t hits, misses;     /* keyspace_hits, keyspace_misses not yet added to the statistics */
     uint64_t expired;          /* expired_keys likewise */
+    uint64_t changes;          /* rdb_changes_since_last_save likewise */
     struct cmd_key *keys;      /* room for commands with many keys; owned, kept */
     unsigned keys_cap;
     struct rand random;        /* for RANDOMKEY, HRANDFIELD and the like */

@@ -33,7 +33,40 @@ struct persist_place_sh {
     uint64_t increment, offset, ticket;
 };
 
+/* Why commands that change something may not run now: bits of refuse_writes. */
+enum persist_refuse {
+    PERSIST_REFUSE_RDB = 1 << 0,    /* the last save failed: refused, if so configured */
+    PERSIST_REFUSE_ENDING = 1 << 1, /* the last save before the server's end is made: they wait */
+};
+
+/* Saves: snapshots in the file dbfilename. */
+struct persist_save_sh {
+    _Alignas(64) _Atomic uint64_t wait_asked; /* C: saves whose end somebody waits for: SAVE, FLUSHALL, the last one before the end */
+    _Atomic uint64_t wait_answered;           /* S: the newest of them that is done, times 2, plus 1 if it failed */
+    _Atomic uint64_t bgsave_asked;            /* C: BGSAVEs; raised from bgsave_answered by compare-and-swap, so there is one at a time */
+    _Atomic uint64_t bgsave_answered;         /* S */
+    _Atomic uint64_t drop_asked;              /* C: FLUSHALLs, which end a BGSAVE */
+    _Atomic uint64_t drop_taken;              /* S */
+    _Atomic uint32_t scheduled;               /* C: 1: BGSAVE SCHEDULE waits for the end of what runs */
+    _Atomic uint32_t last_failed;             /* S: how the last save ended */
+    _Alignas(64) _Atomic int64_t last_s;      /* S: wall clock of the last good save; at first the server's start */
+    _Atomic int64_t last_took_s;              /* S: of the last BGSAVE; -1: there was none */
+    _Atomic int64_t since_ms;                 /* S: wall clock of the beginning of the save that runs; 0: none runs */
+    _Atomic uint64_t changes;                 /* S: control_changes() at the cut of the last good save */
+    _Atomic uint64_t saves;                   /* C: begun since CONFIG RESETSTAT */
+};
+
+/* The snapshot that runs, for whatever purpose. */
+struct persist_snapshot_sh {
+    _Alignas(64) _Atomic uint64_t keys_total; /* S: at the cut; 0: no snapshot runs */
+    _Atomic uint64_t keys;                    /* S: of these, written */
+    _Atomic uint64_t bytes;                   /* S: rendered */
+};
+
 struct persist_sh {
+    _Alignas(64) _Atomic uint32_t refuse_writes; /* C: enum persist_refuse */
+    struct persist_save_sh save;
+    struct persist_snapshot_sh snapshot;
     /* ---- the log ---- */
     _Alignas(64) _Atomic uint64_t durable; /* S: every record up to this ticket is on the disk. A stale read is an earlier truth */
     _Atomic int64_t unsynced_since_ns;     /* S: monotonic; the oldest record that is not on the disk came then; 0: all are there, or
@@ -84,5 +117,23 @@ uint64_t persist_ticket(const struct cmd *c);
 void persist_wake(struct engine *e);
 /* Wakes it to look at what is asked of it, or at parameters that changed. */
 void persist_ask(struct engine *e);
+
+/* A server starts: nobody waits for an answer, and no save runs. The count of changes stays. */
+static inline void
+persist_save_reset(struct persist_sh *p, int64_t now_s)
+{
+    struct persist_save_sh *s = &p->save;
+    atomic_store(&p->refuse_writes, 0);
+    atomic_store(&s->wait_answered, atomic_load(&s->wait_asked) << 1);
+    atomic_store(&s->bgsave_answered, atomic_load(&s->bgsave_asked));
+    atomic_store(&s->drop_taken, atomic_load(&s->drop_asked));
+    atomic_store(&s->scheduled, 0);
+    atomic_store(&s->last_failed, 0);
+    atomic_store(&s->last_s, now_s);
+    atomic_store(&s->last_took_s, -1);
+    atomic_store(&s->since_ms, 0);
+    atomic_store(&s->saves, 0);
+    atomic_store(&p->snapshot.keys_total, 0);
+}
 
 #endif

@@ -148,6 +148,11 @@ static const struct command_row slowlog_rows[] = {
 };
 
 const struct command_row command_rows_server[] = {
+    {.name = "bgsave", .run = cmd_bgsave, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+        .group = "server", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Begins a snapshot of all data into the file dbfilename.",
+        HISTORY({"3.2.2", "SCHEDULE"}),
+        ARGS(TOKEN("schedule", "SCHEDULE", .flags = ARG_OPTIONAL, .since = "3.2.2"))},
     {.name = "command", .run = cmd_command, .arity = -1, .flags = CMD_LOADING | CMD_STALE,
         .acl = ACL_CONNECTION, .group = "server", .since = "2.8.13", .complexity = "O(N) for N commands",
         .summary = "The command table.", TIPS("nondeterministic_output_order"), .subs = command_rows},
@@ -184,6 +189,9 @@ const struct command_row command_rows_server[] = {
         TIPS("nondeterministic_output", "request_policy:all_shards", "response_policy:special"),
         HISTORY({"7.0.0", "Several sections"}),
         ARGS(ARG("section", STRING, .flags = ARG_OPTIONAL | ARG_MULTIPLE))},
+    {.name = "lastsave", .run = cmd_lastsave, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+        .acl = ACL_ADMIN | ACL_DANGEROUS, .group = "server", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Answers when the last snapshot was finished.", TIPS("nondeterministic_output")},
     {.name = "latency", .arity = -2, .group = "server", .since = "2.8.13", .complexity = "As the subcommand says",
         .summary = "Where time was lost.", .subs = latency_rows},
     {.name = "lolwut", .run = cmd_lolwut, .arity = -1, .flags = CMD_READONLY | CMD_FAST, .group = "server", .since = "5.0.0",
@@ -206,6 +214,9 @@ const struct command_row command_rows_server[] = {
             TOKEN("absttl", "ABSTTL", .flags = ARG_OPTIONAL, .since = "5.0.0"),
             ARG("seconds", INTEGER, .flags = ARG_OPTIONAL, .token = "IDLETIME", .since = "5.0.0"),
             ARG("frequency", INTEGER, .flags = ARG_OPTIONAL, .token = "FREQ", .since = "5.0.0"))},
+    {.name = "save", .run = cmd_save, .arity = 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
+        .group = "server", .since = "1.0.0", .complexity = "O(N) for N keys in all databases",
+        .summary = "Makes a snapshot of all data and waits for its end."},
     {.name = "shutdown", .run = cmd_shutdown, .arity = -1,
         .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_ALLOW_BUSY,
         .group = "server", .since = "1.0.0", .complexity = "O(N) for N keys if it saves, else O(1)",

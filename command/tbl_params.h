@@ -62,9 +62,9 @@ PARAM_NUMBER(WORKER_TIMEOUT, "worker-timeout", NULL, INT(100, INT32_MAX, "millis
     "A process that holds others up and makes no progress for so long is killed; its successor goes on.")
 PARAM_NUMBER(SHUTDOWN_TIMEOUT, "shutdown-timeout", NULL, INT(0, INT32_MAX, "seconds"), "10", 0, SERVER,
     "How long an orderly end waits for the server's processes to finish.")
-PARAM_NUMBER(SHUTDOWN_ON_SIGINT, "shutdown-on-sigint", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI | IDLE, SERVER,
+PARAM_NUMBER(SHUTDOWN_ON_SIGINT, "shutdown-on-sigint", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI, SERVER,
     "How SIGINT ends the server: with SHUTDOWN's options.")
-PARAM_NUMBER(SHUTDOWN_ON_SIGTERM, "shutdown-on-sigterm", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI | IDLE, SERVER,
+PARAM_NUMBER(SHUTDOWN_ON_SIGTERM, "shutdown-on-sigterm", NULL, FLAGS("default", "save", "nosave", "now", "force"), "default", MULTI, SERVER,
     "How SIGTERM ends the server: with SHUTDOWN's options.")
 PARAM_NUMBER(ENABLE_DEBUG_COMMAND, "enable-debug-command", NULL, WORD("no", "yes", "local"), "no", IMMUTABLE, SERVER,
     "Who may use DEBUG: nobody, everybody, or clients on this machine.")
@@ -210,13 +210,13 @@ PARAM_NUMBER(ACTIVE_EXPIRE_EFFORT, "active-expire-effort", NULL, INT(1, 10, ""),
 PARAM_TEXT(DIR, "dir", NULL, STRING, "kvstash-data", IMMUTABLE | PROTECTED, PERSISTENCE,
     "Data directory; made if it is missing.")
 PARAM_TEXT(SAVE, "save", NULL, CHECKED(param_check_save, "pairs of seconds (at least 1) and changes (at least 0)"),
-    "3600 1 300 100 60 10000", MULTI | IDLE, PERSISTENCE,
+    "3600 1 300 100 60 10000", MULTI, PERSISTENCE,
     "Pairs of seconds and changes: save when so many changes are that old; empty for never.")
 PARAM_TEXT(DBFILENAME, "dbfilename", NULL, CHECKED(param_check_file_name, "a file name without a directory"), "dump.rdb",
-    PROTECTED | IDLE, PERSISTENCE, "Name of the snapshot in the data directory.")
+    PROTECTED, PERSISTENCE, "Name of the snapshot in the data directory.")
 PARAM_NUMBER(RDBCOMPRESSION, "rdbcompression", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Compress strings in snapshots.")
-PARAM_NUMBER(RDBCHECKSUM, "rdbchecksum", NULL, BOOL, "yes", IMMUTABLE | IDLE, PERSISTENCE,
+PARAM_NUMBER(RDBCHECKSUM, "rdbchecksum", NULL, BOOL, "yes", IMMUTABLE, PERSISTENCE,
     "Write and check the checksum of snapshots.")
 PARAM_NUMBER(SANITIZE_DUMP_PAYLOAD, "sanitize-dump-payload", NULL, WORD("no", "yes", "clients"), "no", 0, PERSISTENCE,
     "Check values of RESTORE (clients) and of files that are loaded too (yes) to the bottom before any is taken; no: while they are taken.")
@@ -224,9 +224,9 @@ PARAM_NUMBER(RDB_SKIP_UNKNOWN, "rdb-skip-unknown", NULL, BOOL, "no", OWN, PERSIS
     "Leave out keys of types that have no commands here when a snapshot is loaded, and count them in the log; no: such a key stops the load.")
 PARAM_NUMBER(RDB_DEL_SYNC_FILES, "rdb-del-sync-files", NULL, BOOL, "no", IDLE, PERSISTENCE,
     "Remove snapshots that were made for replication only.")
-PARAM_NUMBER(RDB_SAVE_INCREMENTAL_FSYNC, "rdb-save-incremental-fsync", NULL, BOOL, "yes", IDLE, PERSISTENCE,
+PARAM_NUMBER(RDB_SAVE_INCREMENTAL_FSYNC, "rdb-save-incremental-fsync", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Sync a snapshot piece by piece while it is written.")
-PARAM_NUMBER(STOP_WRITES_ON_BGSAVE_ERROR, "stop-writes-on-bgsave-error", NULL, BOOL, "yes", IDLE, PERSISTENCE,
+PARAM_NUMBER(STOP_WRITES_ON_BGSAVE_ERROR, "stop-writes-on-bgsave-error", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Refuse changes while snapshots fail.")
 PARAM_NUMBER(APPENDONLY, "appendonly", NULL, BOOL, "no", 0, PERSISTENCE,
     "Write every change into the append-only file.")
@@ -324,8 +324,8 @@ PARAM_NUMBER(CRASH_CORE, "crash-core", NULL, BOOL, "no", IDLE | OWN, OBSERVABILI
 PARAM_NUMBER(USE_EXIT_ON_PANIC, "use-exit-on-panic", NULL, BOOL, "no", HIDDEN | IDLE, OBSERVABILITY, "End quietly after a failed assertion.")
 PARAM_NUMBER(WATCHDOG_PERIOD, "watchdog-period", NULL, INT(0, INT32_MAX, "milliseconds"), "0", HIDDEN | IDLE, OBSERVABILITY,
     "Log where a slow command is.")
-PARAM_NUMBER(RDB_KEY_SAVE_DELAY, "rdb-key-save-delay", NULL, INT(INT32_MIN, INT32_MAX, "microseconds"), "0", HIDDEN | IDLE, PERSISTENCE,
-    "Slow down saving, for tests.")
+PARAM_NUMBER(RDB_KEY_SAVE_DELAY, "rdb-key-save-delay", NULL, INT(INT32_MIN, INT32_MAX, "microseconds"), "0", HIDDEN, PERSISTENCE,
+    "Slow down saving by so much a key, for tests.")
 PARAM_NUMBER(KEY_LOAD_DELAY, "key-load-delay", NULL, INT(INT32_MIN, INT32_MAX, "microseconds"), "0", HIDDEN | IDLE, PERSISTENCE,
     "Slow down loading, for tests.")
 PARAM_NUMBER(LOADING_PROCESS_EVENTS_INTERVAL_BYTES, "loading-process-events-interval-bytes", NULL, INT(1024, INT32_MAX, ""), "2097152",

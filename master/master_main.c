@@ -87,7 +87,10 @@ fill_control(void)
     config_copy(&c->config.live, &settings.values);
     atomic_store(&c->config.next_whole, 0);
     atomic_store(&c->config.reload_whole, 0);
-    atomic_store(&c->shutdown, 0);
+    atomic_store(&c->end_asked, 0);
+    atomic_store(&c->end_refused, 0);
+    atomic_store(&c->end_aborted, 0);
+    persist_save_reset(&c->persist, c->started_ms / 1000);
     const char *file = options.file ? options.file : options.redis_conf;
     char *absolute = file ? realpath(file, NULL) : NULL;
     snprintf(c->config_file, sizeof c->config_file, "%s", absolute ? absolute : "");

@@ -110,20 +110,34 @@ answer_requests(struct serve *s)
     atomic_store(&control->rewrite_answered, asked << CONTROL_ANSWER_BITS | (unsigned)error);
 }
 
-/* The signal that asks for the end; 0: none. */
-static int
+/* A second SIGINT does not wait for the save that the first began. */
+static void
+ask_end(struct serve *s, int sig)
+{
+    struct control_sh *control = control_of(s);
+    bool insists = sig == SIGINT && s->ending.step != ENDING_NOT;
+    uint64_t flags = (uint64_t)config_value(&control->config.live, sig == SIGINT ? PARAM_SHUTDOWN_ON_SIGINT : PARAM_SHUTDOWN_ON_SIGTERM);
+    log_notice("received %s", sig == SIGTERM ? "SIGTERM" : insists ? "SIGINT again: the save is given up" : "SIGINT");
+    ending_ask(control, flags);
+    if (insists) {
+        atomic_fetch_and(&control->end_asked, ~(uint64_t)CONTROL_END_SAVE);
+        atomic_fetch_or(&control->end_asked, CONTROL_END_NOSAVE);
+    }
+    s->end_signal = sig;
+}
+
+static void
 take_signals(struct serve *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
-            return (int)info.ssi_signo;
+            ask_end(s, (int)info.ssi_signo);
         if (info.ssi_signo == SIGHUP) {
             log_reopen();
             s->reload_waits = true;
         }
     }
-    return 0;
 }
 
 const char *
@@ -134,11 +148,11 @@ serve_run(struct serve *s)
     for (;;) {
         uint64_t count;
         children_keep(s->children);
-        poll(wait_for, sizeof wait_for / sizeof wait_for[0], s->ready ? TICK_MS : QUICK_MS);
+        poll(wait_for, sizeof wait_for / sizeof wait_for[0], s->ready && s->ending.step != ENDING_HOLDS ? TICK_MS : QUICK_MS);
         ssize_t n = read(s->heritage->master_wake, &count, sizeof count);
         (void)n; /* the words tell what is asked for */
         log_take(s->log_pipe);
-        int sig = take_signals(s);
+        take_signals(s);
         children_reap(s->children);
         children_watch(s->children, config_value(&control_of(s)->config.live, PARAM_WORKER_TIMEOUT));
         usage_publish_master(control_of(s));
@@ -151,9 +165,7 @@ serve_run(struct serve *s)
             s->reload_waits = !reload(s->asked, s->options, control_of(s));
         act_on_changes(s);
         answer_requests(s);
-        if (sig)
-            return sig == SIGTERM ? "Received SIGTERM: finishing" : "Received SIGINT: finishing";
-        if (atomic_load(&control_of(s)->shutdown))
-            return "SHUTDOWN: finishing";
+        if (ending_look(&s->ending, s->heritage, control_of(s)))
+            return s->end_signal == SIGTERM ? "SIGTERM: finishing" : s->end_signal == SIGINT ? "SIGINT: finishing" : "SHUTDOWN: finishing";
     }
 }

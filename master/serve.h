@@ -6,6 +6,7 @@
 #define KVSTASH_MASTER_SERVE_H
 
 #include "master/children.h"
+#include "master/ending.h"
 #include "master/settings.h"
 #include "master/start_load.h"
 
@@ -19,6 +20,8 @@ struct serve {
     uint64_t generation;         /* of the parameters that were acted on */
     unsigned forks;              /* of children that were acted on */
     int64_t looked_ns;           /* at the region's file */
+    struct ending ending;
+    int end_signal;              /* that asked for the end; 0: none did */
     bool ready, file_gone, reload_waits;
     struct start_load load;
     const char *failed;          /* why the start failed; NULL: it did not */

@@ -108,6 +108,8 @@ end(struct start_load *s)
     atomic_store(&l->keys, SUM(l, keys));
     atomic_store(&l->expired, SUM(l, expired));
     s->children->wanted = heritage_lasting(s->heritage) + 1;
+    struct control_sh *control = s->heritage->region->shared;
+    atomic_store(&control->persist.save.changes, control_changes(control)); /* what was loaded is saved already */
     atomic_store(&l->phase, LOADING_DONE);
     shm_gate_open(s->heritage->region);
     log_notice("%s loaded in %.3f seconds by %u processes: %lu keys of snapshots, %lu commands; %lu keys had expired", l->path,

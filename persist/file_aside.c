@@ -42,7 +42,8 @@ struct file_aside {
     char why[FILE_ASIDE_WHY_MAX];
     _Atomic bool failed;
     /* the end */
-    bool keep;
+    _Atomic bool keep; /* looked at last right before the rename */
+    bool kept;         /* the thread's */
     bool short_of_memory;
     file_aside_finished_fn *finished;
     void *arg;
@@ -99,21 +100,25 @@ put_in_place(struct file_aside *f)
         fail(f, "sync the file", f->temp);
     else if (close(f->fd) != 0)
         fail(f, "close the file", f->temp);
+    else if (!atomic_load(&f->keep))
+        return;
     else if (renameat(f->dir, f->temp, f->dir, f->name) != 0)
         fail(f, "put into its place the file", f->name);
     else if (fsync(f->dir) != 0)
         fail(f, "sync the directory of the file", f->name);
+    else
+        f->kept = true;
 }
 
 static int
 finish_work(struct file_job *job)
 {
     struct file_aside *f = ((struct aside_job *)job)->file;
-    if (f->fd >= 0 && f->keep && !f->error)
+    if (f->fd >= 0 && atomic_load(&f->keep) && !f->error)
         put_in_place(f);
     else if (f->fd >= 0)
         close(f->fd);
-    if (f->error || !f->keep)
+    if (!f->kept)
         unlinkat(f->dir, f->temp, 0); /* is not there any more if the rename was done */
     return f->error;
 }
@@ -132,7 +137,7 @@ static void
 finish_done(struct file_job *job)
 {
     struct file_aside *f = ((struct aside_job *)job)->file;
-    struct file_aside_end end = {.error = f->error, .why = f->why, .bytes = f->bytes};
+    struct file_aside_end end = {.kept = f->kept, .error = f->error, .why = f->why, .bytes = f->bytes};
     if (!f->error && f->short_of_memory)
         end = (struct file_aside_end){.error = ENOMEM, .why = "there is no private memory for what is to be written", .bytes = f->bytes};
     f->finished(f->arg, &end);
@@ -195,10 +200,16 @@ file_aside_failed(const struct file_aside *f)
 void
 file_aside_finish(struct file_aside *f, bool keep, file_aside_finished_fn *finished, void *arg)
 {
-    f->keep = keep && !f->short_of_memory;
+    atomic_store(&f->keep, keep && !f->short_of_memory);
     f->finished = finished;
     f->arg = arg;
     file_thread_add(f->thread, &f->last.job);
+}
+
+void
+file_aside_cancel(struct file_aside *f)
+{
+    atomic_store(&f->keep, false);
 }
 
 /* ---- what the dead left -------------------------------------------------------------------------------------------------- */

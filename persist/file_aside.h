@@ -24,7 +24,8 @@ struct file_aside;
 
 /* How it ended. The memory is the file's own, valid during the call. */
 struct file_aside_end {
-    int error;       /* 0: the file stands in its place */
+    bool kept;       /* the file stands in its place */
+    int error;       /* 0: nothing failed */
     const char *why; /* what failed, in words; "" if nothing did */
     uint64_t bytes;  /* that were written */
 };
@@ -41,6 +42,9 @@ bool file_aside_failed(const struct file_aside *f);
 /* The end: keep puts the file in its place, otherwise it is removed. `finished` is called from file_thread_collect, once, and
  * the file is gone behind it. */
 void file_aside_finish(struct file_aside *f, bool keep, file_aside_finished_fn *finished, void *arg);
+
+/* After file_aside_finish: the file is not wanted any more, if it is not in its place already. */
+void file_aside_cancel(struct file_aside *f);
 
 /* Removes temporary files that a dead process left in the directory. Blocks; at a process's start. */
 void file_aside_sweep(int dir);

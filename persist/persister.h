@@ -7,11 +7,11 @@
 
 #include "command/control.h"
 #include "command/engine.h"
+#include "persist/saves.h"
 #include "process/heritage.h"
 
 struct aof;
 struct reload;
-struct snapshot;
 
 struct persister {
     const struct heritage *heritage;
@@ -23,7 +23,8 @@ struct persister {
     char append_dir[PARAM_TEXT_MAX], append_name[PARAM_TEXT_MAX]; /* appenddirname, appendfilename */
     struct aof *aof;
     struct reload *reload;
-    struct snapshot *snapshot;  /* NULL: there is none yet */
+    struct snapshot *snapshot;
+    struct saves saves;
     bool draining;              /* the master has ordered the end */
     ev_io orders, wake, aof_written, aof_synced;
     ev_timer again, drain;      /* a turn in a millisecond; looks at the server's end */

@@ -117,6 +117,7 @@ on_cron(struct ev_loop *loop, ev_timer *t, int events)
     atomic_store_explicit(&p->engine.region->slots[p->engine.slot].heartbeat_ns, (uint64_t)clock_ns(), memory_order_relaxed);
     if (crons++ % USAGE_CRONS == 0)
         usage_publish(&p->engine);
+    saves_look(&p->saves);
 }
 
 /* Its being started is what wakes the loop. */
@@ -179,6 +180,7 @@ on_wake(struct ev_loop *loop, ev_io *io, int events)
     ssize_t n = read(io->fd, &count, sizeof count);
     (void)n;
     atomic_store(&p->engine.region->slots[p->engine.slot].wanted, 0);
+    saves_look(&p->saves);
 }
 
 static void
@@ -199,6 +201,18 @@ start_watchers(struct persister *p)
     ev_io_start(p->loop, &p->wake);
 }
 
+/* What a predecessor was about is given up; what it was asked for is begun again. */
+static void
+start_snapshots(struct persister *p)
+{
+    file_aside_sweep(p->dir);
+    p->snapshot = snapshot_open(p->loop, &p->engine);
+    if (!p->snapshot)
+        give_up("start a thread in", "itself");
+    snapshot_clear(p->snapshot);
+    saves_open(&p->saves, p->heritage, &p->engine, p->snapshot, p->dir);
+}
+
 bool
 persister_main(const struct heritage *h, unsigned slot)
 {
@@ -214,6 +228,7 @@ persister_main(const struct heritage *h, unsigned slot)
     config_settle(&p.engine);
     open_directory(&p);
     take_files_over(&p);
+    start_snapshots(&p);
     start_watchers(&p);
     p.engine.tx.gate = SHM_TX_TURNS_BACK;
     p.aof = aof_open(&p);
@@ -224,6 +239,7 @@ persister_main(const struct heritage *h, unsigned slot)
     ev_run(p.loop, 0);
     reload_close(p.reload);
     aof_close(p.aof);
+    snapshot_close(p.snapshot);
     engine_close(&p.engine);
     process_end(h, slot);
 }

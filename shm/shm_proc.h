@@ -19,6 +19,7 @@ enum shm_proc_wanted {
     SHM_PROC_WANTED_DRAIN = 1 << 2,  /* accept from every listener once: an owner of one is stuck */
     SHM_PROC_WANTED_DURABLE = 1 << 3, /* look at the replies that wait for the disk (worker/hold.h) */
     SHM_PROC_WANTED_LOG = 1 << 4,    /* look at the log's rings */
+    SHM_PROC_WANTED_LOOK = 1 << 5,   /* look at what is asked of it in the control page */
 };
 
 /* Takes a slot for this process: waits for nobody; false if its owner lives (or another heir was faster). On success

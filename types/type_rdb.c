@@ -71,26 +71,45 @@ put_pair(void *arg, const struct string_view *field, const struct string_view *v
     return true;
 }
 
+unsigned
+type_rdb_form(const struct shm_entry_sh *e)
+{
+    if (shm_entry_type(e) == SHM_TYPE_STRING)
+        return RDB_FORM_STRING;
+    return shm_entry_encoding(e) == TYPE_HASH_TREE ? RDB_FORM_HASH : RDB_FORM_HASH_LISTPACK;
+}
+
+void
+type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress)
+{
+    put_view(&(struct saver){out, compress, rdb_out_string}, v);
+}
+
+void
+type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch)
+{
+    buf_truncate(scratch, 0);
+    size_t at = rdb_listpack_begin(scratch);
+    type_hash_each(h, put_pair, &(struct saver){scratch, false, put_packed});
+    rdb_listpack_end(scratch, at, 2 * type_hash_length(h));
+    if (buf_failed(scratch))
+        out->failed = true;
+    else
+        rdb_out_string(out, scratch->data, scratch->len, compress);
+}
+
 void
 type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
 {
     struct buf pack;
-    uint64_t count = type_hash_length(h);
+    rdb_out_byte(out, type_rdb_form(h->entry));
     if (shm_entry_encoding(h->entry) == TYPE_HASH_TREE) {
-        rdb_out_byte(out, RDB_FORM_HASH);
-        rdb_out_length(out, count);
+        rdb_out_length(out, type_hash_length(h));
         type_hash_each(h, put_pair, &(struct saver){out, compress, rdb_out_string});
         return;
     }
     buf_init(&pack);
-    size_t at = rdb_listpack_begin(&pack);
-    type_hash_each(h, put_pair, &(struct saver){&pack, false, put_packed});
-    rdb_listpack_end(&pack, at, 2 * count);
-    rdb_out_byte(out, RDB_FORM_HASH_LISTPACK);
-    if (buf_failed(&pack))
-        out->failed = true;
-    else
-        rdb_out_string(out, pack.data, pack.len, compress);
+    type_rdb_save_pack(out, h, compress, &pack);
     buf_destroy(&pack);
 }
 

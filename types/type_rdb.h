@@ -24,6 +24,11 @@
 void type_rdb_save_string(struct buf *out, const char *bytes, size_t n, bool compress);
 /* Under the shard's lock. */
 void type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress);
+/* In parts, as a file has them around a key: the type byte's value; a string; a hash that is no tree, with a buffer that may hold
+ * anything and is used on the way. */
+unsigned type_rdb_form(const struct shm_entry_sh *e);
+void type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress);
+void type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch);
 /* Version and checksum of everything from the buffer's first byte. */
 void type_rdb_save_footer(struct buf *out);
 

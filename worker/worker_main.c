@@ -108,7 +108,7 @@ static bool
 replies_pending(const struct worker *w)
 {
     for (const struct conn *c = w->conns; c; c = c->next)
-        if (c->parked || buf_pending(&c->out) > 0)
+        if (buf_pending(&c->out) > 0) /* what is parked was not acknowledged: it is not done any more */
             return true;
     return false;
 }

@@ -139,6 +139,7 @@ main(int argc, char **argv)
     engine.control->workers = 1;
     struct session s = {.id = 1, .resp = 2, .flags = SESSION_AUTHENTICATED};
     config_defaults(&engine.control->config.live);
+    config_put(&engine.control->config.live, PARAM_SAVE, &(struct param_value){0}); /* no persister is there to save */
     for (enum kind k = GET; k <= HSET; k++) {
         double best = 1e18;
         if (k == GET || k == HGET)

@@ -92,6 +92,7 @@ rig_open(struct rig *k, unsigned extents)
     if (!engine_open(&k->engine, &k->region, RIG_OWN))
         rig_fail("no memory for the engine");
     config_defaults(&k->engine.control->config.live);
+    config_put(&k->engine.control->config.live, PARAM_SAVE, &(struct param_value){0}); /* no persister is there to save */
     session_begin(k);
 }
 

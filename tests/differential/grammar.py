@@ -22,6 +22,7 @@ NEVER = {
     "client|pause": "stops all connections (cases.txt has its errors)",
     "sync": "turns the connection into a stream", "psync": "turns the connection into a stream",
     "client|tracking": "only OFF works in this version (quick_server.py has it)",
+    "bgsave": "a SAVE behind it fails or not, as the save takes (quick_save.py has it)", "lastsave": "tells the time (quick_save.py has it)",
     "config|rewrite": "depends on the files the servers were started with",
     "acl": "not among the commands under test", "module": "not among the commands under test",
 }

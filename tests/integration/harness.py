@@ -317,7 +317,7 @@ class Kvstash(Server):
 
     def arguments(self):
         return [KVSTASH, "--port", str(self.port), "--workers", str(self.workers), "--dir", self.dir,
-                "--region", self.region, "--region-size", str(self.region_size), "--enable-debug-command", "yes"]
+                "--region", self.region, "--region-size", str(self.region_size), "--enable-debug-command", "yes", "--save", ""]
 
     def worker_of(self, connection):
         """The number of the worker that serves this connection."""

@@ -43,6 +43,7 @@ bench_open(struct bench *b)
     atomic_store(&b->region.header->committed_limit, 24);
     type_value_init();
     config_defaults(&((struct control_sh *)b->region.shared)->config.live);
+    config_put(&((struct control_sh *)b->region.shared)->config.live, PARAM_SAVE, &(struct param_value){0}); /* no persister is there to save */
     cr_assert(engine_open(&b->engine, &b->region, 0));
     cr_assert(shm_ring_switch(&b->region, 0, true, &e), "%s", e.text);
     b->session = (struct session){.id = 1, .resp = 2, .flags = SESSION_AUTHENTICATED, .fd = -1};

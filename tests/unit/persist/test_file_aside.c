@@ -22,6 +22,7 @@ static struct file_thread *thread;
 
 struct seen {
     int ends, error;
+    bool kept;
     uint64_t bytes;
     char why[FILE_ASIDE_WHY_MAX];
 };
@@ -50,6 +51,7 @@ note_end(void *arg, const struct file_aside_end *e)
     struct seen *seen = arg;
     seen->ends++;
     seen->error = e->error;
+    seen->kept = e->kept;
     seen->bytes = e->bytes;
     snprintf(seen->why, sizeof seen->why, "%s", e->why);
 }
@@ -93,9 +95,9 @@ letter_of_file(void)
 Test(file_aside, it_takes_its_place_or_leaves_nothing, .init = start, .fini = end)
 {
     struct seen seen = write_file('a', false);
-    cr_assert(seen.error == 0 && letter_of_file() == '-');
+    cr_assert(seen.error == 0 && !seen.kept && letter_of_file() == '-');
     seen = write_file('b', true);
-    cr_assert(seen.error == 0 && seen.bytes == PIECES * PIECE && letter_of_file() == 'b');
+    cr_assert(seen.error == 0 && seen.kept && seen.bytes == PIECES * PIECE && letter_of_file() == 'b');
     seen = write_file('c', false);
     cr_assert(seen.error == 0 && letter_of_file() == 'b');
     seen = write_file('d', true);
@@ -109,7 +111,7 @@ Test(file_aside, the_old_file_stays_when_the_disk_is_full, .init = start, .fini 
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     struct seen seen = write_file('b', true);
-    cr_assert_eq(seen.error, EFBIG);
+    cr_assert(seen.error == EFBIG && !seen.kept);
     cr_assert(strstr(seen.why, "cannot write the file temp-") && strstr(seen.why, strerror(EFBIG)), "%s", seen.why);
     limit.rlim_cur = RLIM_INFINITY;
     setrlimit(RLIMIT_FSIZE, &limit);

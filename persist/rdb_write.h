@@ -1,0 +1,44 @@
+/* rdb_write.h - renders what a walk over the region gives out (types/type_walk.h) as an RDB file's records, into a buffer.
+ *
+ *     rdb_write_begin(&w, &out, region, &cut, compress)   header, AUX fields by the caller (format/rdb_out.h)
+ *     sink = rdb_write_sink(&w)
+ *     type_walk_step(...): rdb_write_settle(&w) if what the step gave out stands, else rdb_write_undo(&w)
+ *
+ * Under the shard's lock small values are only copied; they are rendered, and compressed, by rdb_write_settle, which needs no
+ * lock. Large values are written as they come, their length first, their pieces uncompressed.
+ *
+ * Process: persister. Locks: the sink's functions run under the walked shard's. Fails: want of private memory is the
+ * buffer's sticky failure (buf_failed(w.out)).
+ */
+#ifndef KVSTASH_PERSIST_RDB_WRITE_H
+#define KVSTASH_PERSIST_RDB_WRITE_H
+
+#include "base/buf.h"
+#include "types/type_walk.h"
+
+struct rdb_write_place {
+    size_t len;        /* of the output */
+    unsigned db;       /* whose keys follow; RDB_WRITE_NO_DB at first */
+};
+#define RDB_WRITE_NO_DB UINT32_MAX
+
+struct rdb_write {
+    struct buf *out;
+    const struct shm_region *region;
+    const struct shm_cut *cut; /* for the databases' counts; stays the caller's */
+    bool compress;
+    struct rdb_write_place now, settled;
+    unsigned copies_db;
+    struct buf copies;         /* entries of this step, each at a multiple of 8 bytes */
+    struct buf scratch;
+};
+
+void rdb_write_begin(struct rdb_write *w, struct buf *out, const struct shm_region *r, const struct shm_cut *cut, bool compress);
+void rdb_write_end(struct rdb_write *w);
+struct type_walk_sink rdb_write_sink(struct rdb_write *w);
+/* What came since the last settle stands: the rest of it is rendered. */
+void rdb_write_settle(struct rdb_write *w);
+/* It does not: the output is as it was after the last settle. */
+void rdb_write_undo(struct rdb_write *w);
+
+#endif
