@@ -2,7 +2,9 @@
 import collections
 import os
 import re
+import statistics
 import subprocess
+import threading
 import time
 
 import servers
@@ -203,6 +205,81 @@ def lock_death(out, short):
     out.row("lock owner's death to the waiter's lock, p50", "us", float(found.group(1)), goal=200)
 
 
+# ---- snapshots -------------------------------------------------------------------------------------------------------
+
+def cpu_s(server):
+    """Processor time of a server's processes, and of those that it has reaped."""
+    ticks = 0
+    for pid in server.processes():
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            ticks += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Snapshots(threading.Thread):
+    """Asks for one snapshot after the other while a load runs; their lengths, and the memory taken meanwhile."""
+
+    def __init__(self, server, how_many):
+        super().__init__()
+        self.server, self.how_many = server, how_many
+        self.walls, self.memory, self.error = [], 0, None
+
+    def run(self):
+        try:
+            with self.server.connect() as c:
+                before = servers.memory_bytes(self.server)
+                for _ in range(self.how_many):
+                    begun = time.monotonic()
+                    assert c.command("BGSAVE") == "Background saving started"
+                    while b"rdb_bgsave_in_progress:1" in c.command("INFO", "persistence"):
+                        self.memory = max(self.memory, servers.memory_bytes(self.server) - before)
+                        time.sleep(0.02)
+                    self.walls.append(time.monotonic() - begun)
+                assert b"rdb_last_bgsave_status:ok" in c.command("INFO", "persistence")
+        except Exception as e:  # told by the caller
+            self.error = e
+
+
+def under_writes(server, keys, rate, seconds, saves):
+    """The load's results, the server's processor time, and the snapshots made meanwhile."""
+    snapshots = Snapshots(server, saves)
+    before = cpu_s(server)
+    snapshots.start()
+    result, = servers.load(server, "-t", "set", "-k", keys, "--rate", rate, "--seconds", seconds)
+    snapshots.join()
+    assert not snapshots.error, snapshots.error
+    return result, cpu_s(server) - before, snapshots
+
+
+def snapshot_of(server, keys, rate, seconds):
+    """What one snapshot costs under writes: a dict."""
+    with server:
+        fill(keys, server)
+        time.sleep(SETTLE_S)
+        quiet, quiet_cpu, _ = under_writes(server, keys, rate, seconds, 0)
+        busy, busy_cpu, s = under_writes(server, keys, rate, seconds, 1)
+        return {"cpu": busy_cpu - quiet_cpu, "wall": s.walls[0], "memory": max(s.memory, 0) / 1e6, "quiet_p999": quiet["p999_us"],
+                "busy_p999": busy["p999_us"], "busy_max": busy["max_us"]}
+
+
+def bgsave(out, short):
+    keys, rate, seconds, many = (200000, 5000, 3, 1) if short else (5000000, 10000, 15, 3)
+    out.note("%d keys of 16 bytes with 64-byte values, %d SET/s on them (latency from the scheduled time), one BGSAVE within %d s; its "
+             "processor time is that of the whole server less that of the same load without it; memory: the most that was taken "
+             "beyond what was there before. Medians of %d rounds" % (keys, rate, seconds, many))
+    rows = [[snapshot_of(kind("--save", ""), keys, rate, seconds) for kind in (servers.Kvstash, servers.Redis)] for _ in range(many)]
+
+    def median(name, which):
+        return statistics.median(r[which][name] for r in rows)
+
+    for name, what, unit, goal in (("cpu", "CPU of a snapshot", "s", 0.25), ("wall", "time from BGSAVE to its end", "s", 0.35),
+                                   ("memory", "extra memory", "MB", 0.1)):
+        out.row(what, unit, median(name, 0), median(name, 1), ratio_goal=goal)
+    for name, what in (("quiet_p999", "p99.9 of writes, no snapshot"), ("busy_max", "longest write, snapshot")):
+        out.row(what, "us", median(name, 0), median(name, 1))
+    out.row("p99.9 of writes, snapshot", "us", median("busy_p999", 0), median("busy_p999", 1), goal=1.2 * median("quiet_p999", 0))
+
+
 SECTIONS = [
     Section("get-set", "CPU per GET and SET", get_set),
     Section("hashes", "CPU per HGET and HSET", hashes),
@@ -214,5 +291,6 @@ SECTIONS = [
     Section("aof-always", "SETs a second with appendfsync always", aof_always),
     Section("memory", "Bytes per key", memory),
     Section("growth", "Latency while the table grows", growth),
+    Section("bgsave", "A snapshot under writes", bgsave),
     Section("lock-death", "A lock's owner dies", lock_death),
 ]

@@ -40,7 +40,8 @@ class Redis(harness.Redis):
         return pinned("0", super().arguments())
 
     def processes(self):
-        return [self.process.pid]
+        """The server, and the child that saves for it."""
+        return [self.process.pid] + descendants(self.process.pid)
 
     def shared_bytes(self):
         return 0
@@ -56,9 +57,12 @@ def descendants(pid):
 
 
 def private_bytes(pid):
-    """Memory of one process that is in no file: its share of anonymous pages."""
-    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as f:
-        return sum(int(line.split()[1]) for line in f if line.startswith("Pss_Anon:")) * 1024
+    """Memory of one process that is in no file: its share of anonymous pages. 0: it has just ended."""
+    try:
+        with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("Pss_Anon:")) * 1024
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def memory_bytes(server):
