@@ -215,23 +215,29 @@ persistence_rewriting(struct info *i)
         (unsigned long)atomic_load(&p->rewrite_failures));
 }
 
-/* The append-only file; behind Redis's fields how far the log is: drawn, written, on the disk. */
 static void
-persistence_log(struct info *i)
+persistence_file(struct info *i)
 {
     const struct persist_sh *p = &i->engine->control->persist;
-    const struct persist_place_sh place = persist_place(p);
-    static const char *const states[] = {"off", "starting", "on"};
-    uint64_t next = atomic_load(&i->engine->region->header->ticket), durable = atomic_load(&p->durable);
-    int64_t since = atomic_load(&p->unsynced_since_ns);
     FIELD(i, "aof_current_size:%lu\r\naof_base_size:%lu\r\naof_pending_rewrite:0", (unsigned long)atomic_load(&p->aof_current_size),
         (unsigned long)atomic_load(&p->aof_base_size));
     FIELD(i, "aof_buffer_length:%lu\r\naof_pending_bio_fsync:%d\r\naof_delayed_fsync:%lu", (unsigned long)atomic_load(&p->aof_buffered),
-        since != 0, (unsigned long)atomic_load(&p->aof_delayed_fsync));
+        atomic_load(&p->unsynced_since_ns) != 0, (unsigned long)atomic_load(&p->aof_delayed_fsync));
+}
+
+/* How far the log is: drawn, written, on the disk. */
+static void
+persistence_log(struct info *i)
+{
+    static const char *const states[] = {"off", "starting", "on"};
+    const struct persist_sh *p = &i->engine->control->persist;
+    const struct persist_place_sh place = persist_place(p);
+    uint64_t last = atomic_load(&i->engine->region->header->ticket) - 1;
+    bool on = atomic_load(&p->aof_state) != PERSIST_AOF_OFF;
     FIELD(i, "kvstash_aof_state:%s\r\nkvstash_aof_increment:%lu\r\nkvstash_aof_offset:%lu", states[atomic_load(&p->aof_state) % 3],
         (unsigned long)place.increment, (unsigned long)place.offset);
-    FIELD(i, "kvstash_log_ticket:%lu\r\nkvstash_log_written:%lu\r\nkvstash_log_durable:%lu\r\nkvstash_log_lag:%lu", (unsigned long)next - 1,
-        (unsigned long)place.ticket, (unsigned long)durable, (unsigned long)(next - 1 > place.ticket ? next - 1 - place.ticket : 0));
+    FIELD(i, "kvstash_log_ticket:%lu\r\nkvstash_log_written:%lu\r\nkvstash_log_durable:%lu\r\nkvstash_log_lag:%lu", (unsigned long)last,
+        (unsigned long)place.ticket, (unsigned long)atomic_load(&p->durable), (unsigned long)(on && last > place.ticket ? last - place.ticket : 0));
 }
 
 static void
@@ -247,7 +253,8 @@ info_persistence(struct info *i)
     FIELD(i, "aof_last_write_status:%s", atomic_load(&i->engine->control->persist.aof_errno) ? "err" : "ok");
     buf_append_str(i->text, "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
     if (config_yes(i->engine, PARAM_APPENDONLY))
-        persistence_log(i);
+        persistence_file(i);
+    persistence_log(i);
     if (loading)
         persistence_loading(i);
 }

@@ -20,7 +20,7 @@ command_fn cmd_client_getname, cmd_client_id, cmd_client_info, cmd_client_kill, 
     cmd_client_pause, cmd_client_reply, cmd_client_setname, cmd_client_unblock, cmd_client_unpause;
 command_fn cmd_command_count, cmd_command_docs, cmd_command_getkeys, cmd_command_getkeysandflags, cmd_command_info,
     cmd_command_list;
-command_fn cmd_auth;
+command_fn cmd_auth, cmd_bgrewriteaof;
 command_fn cmd_config_get, cmd_config_resetstat, cmd_config_rewrite, cmd_config_set;
 command_fn cmd_help; /* HELP of every container */
 command_fn cmd_object_encoding, cmd_object_freq, cmd_object_idletime, cmd_object_refcount, cmd_memory_usage;

@@ -148,6 +148,9 @@ static const struct command_row slowlog_rows[] = {
 };
 
 const struct command_row command_rows_server[] = {
+    {.name = "bgrewriteaof", .run = cmd_bgrewriteaof, .arity = 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+        .group = "server", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Begins to write the append-only file anew, as short as the data allows."},
     {.name = "bgsave", .run = cmd_bgsave, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
         .group = "server", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Begins a snapshot of all data into the file dbfilename.",

@@ -149,7 +149,12 @@ static int
 open_dir(struct aof *a)
 {
     a->dir.keep_history = config_yes(&a->p->engine, PARAM_AOF_DISABLE_AUTO_GC);
-    return a->dir.fd >= 0 ? 0 : aof_dir_open(&a->dir, a->p->dir, a->p->append_dir, a->p->append_name);
+    if (a->dir.fd >= 0)
+        return 0;
+    int error = aof_dir_open(&a->dir, a->p->dir, a->p->append_dir, a->p->append_name);
+    if (error == 0)
+        file_aside_sweep(a->dir.fd);
+    return error;
 }
 
 /* With nothing, or behind what was loaded: an increment that the manifest names. */
@@ -527,6 +532,7 @@ aof_open(struct persister *p)
     a->syncer = file_thread_start("aof-sync");
     if (!a->writer || !a->syncer)
         return NULL; /* the process ends of it */
+    aof_rewrite_open(a);
     watch_thread(a, a->writer, &p->aof_written);
     watch_thread(a, a->syncer, &p->aof_synced);
     return a;

@@ -125,6 +125,8 @@ void aof_look_at_syncs(struct aof *a);
 void aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end);
 
 /* ---- aof_rewrite.c ---- */
+/* A rewriting that a predecessor had begun is over. */
+void aof_rewrite_open(struct aof *a);
 /* Begins, goes on with, or ends a rewriting, as far as that is possible now. */
 void aof_rewrite_turn(struct aof *a);
 void aof_rewrite_abort(struct aof *a);

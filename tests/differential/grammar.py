@@ -18,6 +18,7 @@ import itertools
 NEVER = {
     "quit": "ends the connection (cases.txt has it)",
     "monitor": "turns the connection into a stream",
+    "bgrewriteaof": "answers by what runs in the background (test_aof.py has it)",
     "client|reply": "replies stop (cases.txt has it)",
     "client|pause": "stops all connections (cases.txt has its errors)",
     "sync": "turns the connection into a stream", "psync": "turns the connection into a stream",

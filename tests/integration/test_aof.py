@@ -176,6 +176,60 @@ def persister_is_killed():
             judge(server)
 
 
+def rewritten(server):
+    info = server.info("persistence")
+    return info["aof_rewrite_in_progress"] == "0" and info["aof_rewrite_scheduled"] == "0" and info["kvstash_aof_state"] == "on"
+
+
+def rewritings():
+    """BGREWRITEAOF and appendonly no and yes under load, the persister killed in the middle: the file is whole each time."""
+    for policy in ("everysec", "always"):
+        with harness.Kvstash(*ON, "--appendfsync", policy, region_size=1 << 30) as server:
+            assert server.command("DEBUG", "POPULATE", "20000") == "OK"
+            until, counts = threading.Event(), [0] * 3
+            threads = [threading.Thread(target=load, args=(server, until, counts, i)) for i in range(3)]
+            for t in threads:
+                t.start()
+            for i in range(6):
+                time.sleep(0.1)
+                if i == 2:
+                    assert server.command("CONFIG", "SET", "appendonly", "no") == "OK"
+                    wait_for("the file's end", lambda: server.info("persistence")["kvstash_aof_state"] == "off")
+                    assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+                else:
+                    assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+                if i % 2:
+                    time.sleep(random.random() * 0.03)
+                    try:
+                        os.kill(persister_pid(server), signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+                wait_for("a new base", lambda: rewritten(server))
+            until.set()
+            for t in threads:
+                t.join(60)
+            for i in range(3):
+                assert int(server.command("GET", "n%d" % i)) == counts[i] > 0
+            assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+            wait_for("a new base", lambda: rewritten(server) and written(server))
+            parts = sorted(os.listdir(server.dir + "/appendonlydir"))
+            assert len(parts) == 3, "history was not deleted: %s" % parts
+            judge(server)
+
+
+def grows():
+    """auto-aof-rewrite-percentage: begins a rewriting by itself."""
+    with harness.Kvstash("--appendonly", "yes", "--auto-aof-rewrite-min-size", "100kb") as server:
+        with server.connect() as c:
+            for i in range(40):
+                c.pipeline([("SET", "k%d" % k, "x" * 100) for k in range(100)])
+                time.sleep(0.02)
+        wait_for("a rewriting", lambda: int(server.info("persistence")["aof_rewrites"]) > 0)
+        wait_for("its end", lambda: rewritten(server) and written(server))
+        assert int(server.info("persistence")["aof_base_size"]) < 100000
+        judge(server)
+
+
 def replies_wait():
     """always: a reply leaves when a sync has ended that began after the command; so does that of a read of it, and others go on."""
     with Tapped(*ON, "--appendfsync", "always") as server:
@@ -262,6 +316,8 @@ def goes_on_at_the_next_start():
 def main():
     redis_reads_it()
     persister_is_killed()
+    rewritings()
+    grows()
     replies_wait()
     for policy in ("always", "everysec"):
         disk_fails(policy, ["write"], errno.ENOSPC)
