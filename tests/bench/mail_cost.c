@@ -80,7 +80,7 @@ send_all(unsigned slot, const struct shm_mail_address *to, unsigned n, unsigned 
         if (!shm_tx_begin(&tx))
             fail("no transaction");
         shm_tx_enter(&tx, &shard, 1);
-        shm_tx_set64(&tx, &region.shards[shard].limbo_head, 0);
+        shm_tx_set64(&tx, &region.shards[shard].reclaim_head, 0);
         if (n)
             shm_mail_send(&tx, to, n, 0, SHM_MAIL_PARK, bytes, sizeof bytes);
         i += shm_tx_commit(&tx);
