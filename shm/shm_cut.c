@@ -137,6 +137,10 @@ shm_cut_begin(struct shm_tx *tx, bool patient, struct shm_cut *cut)
     for (unsigned shard = 0; ok && shard < tx->region->nshards; shard++)
         ok = shm_cut_enter(tx, shard);
     tx->patience_us = patience_us;
+    if (ok && shm_cut_has_leavings(tx->region)) {
+        shm_tx_abort(tx); /* what looked gone was not: whoever took the last of it away died before the commit */
+        return SHM_CUT_BUSY;
+    }
     if (!ok || !keep_all(tx, cut) || tx->want != SHM_WANT_NOTHING)
         return give_way(tx);
     return shm_tx_commit(tx) ? SHM_CUT_DONE : give_way(tx);

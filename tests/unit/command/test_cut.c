@@ -2,12 +2,18 @@
  * what the region held at the cut; nothing is left in the region afterwards. */
 #include <criterion/criterion.h>
 #include <criterion/logging.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shm/shm_blob.h"
 #include "shm/shm_check.h"
+#include "shm/shm_crash.h"
+#include "shm/shm_recover.h"
 #include "tests/crash/rig_cut.h"
 #include "types/type_value.h"
 
@@ -307,3 +313,82 @@ Test(cut, the_check_finds_planted_faults)
     hash->orphan = 0;
     rig_cut_finish(&snapshot, "all put back");
 }
+
+/* ---- a cleaner that dies ------------------------------------------------------------------------------------------------- */
+
+#ifdef KVSTASH_CRASH_POINTS
+
+/* The housekeeper, which stops at its n-th point while it frees what a given-up snapshot left. */
+static pid_t
+clean_and_stop(uint64_t n)
+{
+    pid_t pid = fork();
+    cr_assert(pid >= 0);
+    if (pid > 0)
+        return pid;
+    struct shm_tx tx;
+    if (!shm_tx_open(&tx, &k.region, RIG_VICTIM))
+        _exit(3);
+    shm_crash_arm_stop(n);
+    for (uint16_t shard = 0; shard < k.region.nshards; shard++)
+        while (shm_cut_clean_step(&tx, shard, 100))
+            ;
+    shm_crash_arm(0);
+    shm_tx_close(&tx);
+    _exit(0);
+}
+
+/* Kills it while the cut waits for its lock. */
+static pid_t
+kill_soon(pid_t pid)
+{
+    pid_t killer = fork();
+    cr_assert(killer >= 0);
+    if (killer == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        kill(pid, SIGKILL);
+        _exit(0);
+    }
+    return killer;
+}
+
+/* True if the cut had to wait for what had looked gone. */
+static bool
+cut_over_a_death(pid_t cleaner)
+{
+    int status;
+    bool looks_clean = !shm_cut_has_leavings(&k.region);
+    pid_t killer = kill_soon(cleaner);
+    enum shm_cut_result got = shm_cut_begin(&k.engine.tx, true, &snapshot.cut);
+    cr_assert(got == SHM_CUT_DONE || got == SHM_CUT_BUSY);
+    cr_assert_eq(waitpid(cleaner, &status, 0), cleaner);
+    cr_assert_eq(waitpid(killer, &status, 0), killer);
+    cr_assert(shm_recover_slot(&k.region, RIG_VICTIM, atomic_load(&k.region.slots[RIG_VICTIM].generation)));
+    return looks_clean && got == SHM_CUT_BUSY;
+}
+
+Test(cut, waits_for_leavings_that_a_death_brings_back)
+{
+    unsigned brought_back = 0;
+    bool stopped = true;
+    for (uint64_t n = 1; stopped; n++) {
+        int status;
+        rig_clear(&k);
+        rig_do(&k, "SET a 1", NULL);
+        cr_assert_eq(shm_cut_begin(&k.engine.tx, true, &snapshot.cut), SHM_CUT_DONE);
+        shm_cut_abort_any(&k.region);
+        pid_t cleaner = clean_and_stop(n);
+        cr_assert_eq(waitpid(cleaner, &status, WUNTRACED), cleaner);
+        stopped = WIFSTOPPED(status);
+        brought_back += stopped && cut_over_a_death(cleaner);
+        shm_cut_abort_any(&k.region);
+        for (uint16_t shard = 0; shard < k.region.nshards; shard++)
+            while (shm_cut_clean_step(&k.engine.tx, shard, 100))
+                ;
+        rig_cut_begin(&snapshot, &k);
+        rig_cut_finish(&snapshot, "after the death of a cleaner");
+    }
+    cr_assert(brought_back > 0, "no death brought anything back that had looked gone");
+}
+
+#endif
