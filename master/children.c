@@ -220,6 +220,7 @@ children_watch(struct children *c, int64_t timeout_ms)
             kill(stuck, SIGKILL);
     if (watch_orphan(&c->watch, ORPHAN_MS) && count(c) >= c->wanted)
         kill_standbys(c);
+    watch_queues(&c->watch);
     watch_shards(&c->watch);
 }
 

@@ -12,11 +12,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "process/process.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
 
 #define MS 1000000LL
 #define LATE_NS (1000 * MS)    /* between two looks: the master was stopped or starved, and so may others have been */
+#define STILL_NS (400 * MS)    /* without a turn of its loop, whose timer is a quarter of that: new clients are not left to it */
 #define EPOCHS_BEHIND 20u      /* an epoch word that is older holds memory back */
 
 /* The thread that holds a robust lock, 0: none. Of a child only the main thread takes locks, and its id is the process's. */
@@ -119,6 +121,25 @@ watch_orphan(struct watch *w, int64_t timeout_ms)
         return false;
     w->orphan_ns = now;
     return true;
+}
+
+/* A worker that runs something long, is stopped, or is dead without an heir yet, accepts nobody. */
+static bool
+stands_still(const struct watch *w, unsigned slot, int64_t now)
+{
+    return now - (int64_t)atomic_load_explicit(&w->heritage->region->slots[slot].heartbeat_ns, memory_order_relaxed) > STILL_NS;
+}
+
+void
+watch_queues(const struct watch *w)
+{
+    int64_t now = clock_ns();
+    bool any = false;
+    for (unsigned s = 0; s < w->heritage->workers && !any; s++)
+        any = stands_still(w, s, now);
+    for (unsigned s = 0; s < w->heritage->workers && any; s++)
+        if (!stands_still(w, s, now))
+            process_want(w->heritage, s, SHM_PROC_WANTED_DRAIN);
 }
 
 bool

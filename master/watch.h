@@ -32,6 +32,8 @@ void watch_init(struct watch *w, const struct heritage *h, unsigned slots);
 pid_t watch_look(struct watch *w, int64_t timeout_ms);
 /* True if a slot has been waiting for an heir for so long that the standbys cannot be well. */
 bool watch_orphan(struct watch *w, int64_t timeout_ms);
+/* Lets the workers that are well accept for those whose loop stands still. */
+void watch_queues(const struct watch *w);
 /* Does a process own (or take over) a slot? */
 bool watch_owns_slot(const struct watch *w, pid_t pid);
 /* Logs shards that recoveries have made read-only or switched off since the last call. */

@@ -16,7 +16,7 @@
 enum shm_proc_wanted {
     SHM_PROC_WANTED_KILLS = 1 << 0,  /* look at the kill marks of its clients (command/clients.h) */
     SHM_PROC_WANTED_MAIL = 1 << 1,   /* look at the mailbox */
-    SHM_PROC_WANTED_DRAIN = 1 << 2,  /* accept from every listener once: an owner of one is stuck */
+    SHM_PROC_WANTED_DRAIN = 1 << 2,  /* accept from every listener once: the owner of one stands still */
     SHM_PROC_WANTED_DURABLE = 1 << 3, /* look at the replies that wait for the disk (worker/hold.h) */
     SHM_PROC_WANTED_LOG = 1 << 4,    /* look at the log's rings */
     SHM_PROC_WANTED_LOOK = 1 << 5,   /* look at what is asked of it in the control page */

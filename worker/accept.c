@@ -1,6 +1,7 @@
 /* accept.c - new connections (see accept.h).
  *
- * Each worker accepts from its slot's own sockets, a bounded number a turn. The checks go from the cheap to the dear: protected
+ * Each worker accepts from its slot's own sockets, a bounded number a turn, and from the others' too when the master asks for
+ * it, because one of their owners stands still. The checks go from the cheap to the dear: protected
  * mode, then the limit of clients, which is a sum over all workers' counts; then the connection is conn.c's.
  */
 #include "worker/accept.h"
@@ -144,17 +145,14 @@ on_accept_again(struct ev_loop *loop, ev_timer *t, int events)
         listen_on(w);
 }
 
+/* Takes up to `most` connections off a listener. */
 static void
-on_accept(struct ev_loop *loop, ev_io *io, int events)
+accept_from(struct worker *w, int listener, int most)
 {
-    struct worker *w = ev_userdata(loop);
-    (void)events;
-    /* all workers wait at the one unix socket: who takes a single connection leaves the next one to others */
-    int most = io == &w->unix_listener ? 1 : ACCEPTS_A_TURN;
     for (int i = 0; i < most; i++) {
         struct sockaddr_storage peer = {0};
         socklen_t len = sizeof peer;
-        int fd = accept4(io->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
                 hold_off(w, errno);
@@ -164,6 +162,23 @@ on_accept(struct ev_loop *loop, ev_io *io, int events)
             peer.ss_family = AF_UNIX; /* an unnamed peer */
         welcome(w, fd, &peer);
     }
+}
+
+static void
+on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = ev_userdata(loop);
+    (void)events;
+    /* all workers wait at the one unix socket: who takes a single connection leaves the next one to others */
+    accept_from(w, io->fd, io == &w->unix_listener ? 1 : ACCEPTS_A_TURN);
+}
+
+void
+accept_all(struct worker *w)
+{
+    const struct heritage *h = w->heritage;
+    for (unsigned i = 0; i < h->workers * h->addresses && !w->draining && !ev_is_active(&w->accept_again); i++)
+        accept_from(w, h->listener[i], ACCEPTS_A_TURN);
 }
 
 void

@@ -9,6 +9,8 @@
 
 /* Starts to accept from this slot's listeners. */
 void accept_start(struct worker *w);
+/* Accepts once what waits at the listeners of all slots, as if it had come to this one's: an owner is stuck or dead. */
+void accept_all(struct worker *w);
 /* Accepts nothing any more (the sockets stay open: they are the master's). */
 void accept_stop(struct worker *w);
 

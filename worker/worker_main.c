@@ -169,6 +169,8 @@ on_wake(struct ev_loop *loop, ev_io *io, int events)
     uint32_t wanted = atomic_exchange(&w->engine.region->slots[w->engine.slot].wanted, 0);
     if (wanted & SHM_PROC_WANTED_KILLS)
         close_killed(w);
+    if (wanted & SHM_PROC_WANTED_DRAIN)
+        accept_all(w);
 }
 
 /* Lets replies that were made leave, for a bounded time. */

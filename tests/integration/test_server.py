@@ -34,6 +34,7 @@ def clients_of_all_workers(server):
     except (EOFError, OSError):
         pass
     c = server.connect()
+    c.command("PING")  # it is there
     assert a.command("CLIENT", "KILL", listed(a)[-1]["addr"]) == "OK"
     assert a.command("CLIENT", "KILL", "1.2.3.4:5").text == "ERR No such client"
     assert a.command("CLIENT", "KILL", "ID", a.command("CLIENT", "ID"), "SKIPME", "no") == 1
@@ -151,6 +152,22 @@ def death_of_a_worker(server):
         c.close()
 
 
+def nobody_waits_for_a_worker_that_stands_still(server):
+    """New clients, half of whom the kernel gives to the sleeper's socket, are served by the other worker meanwhile."""
+    sleeper = server.connect()
+    sleeper.send_raw(harness.encode("DEBUG", "SLEEP", "4"))
+    begin = time.monotonic()
+    others = [server.connect() for _ in range(40)]
+    for c in others:
+        c.send_raw(harness.encode("PING"))
+    assert [c.read() for c in others] == ["PONG"] * 40
+    took = time.monotonic() - begin
+    assert sleeper.read() == "OK"
+    assert took < 3, "%.1f s: as long as the sleep" % took
+    for c in others + [sleeper]:
+        c.close()
+
+
 def main():
     with harness.Kvstash(workers=2) as server:
         clients_of_all_workers(server)
@@ -158,6 +175,7 @@ def main():
         pause(server)
         pause_means_paused(server)
         monitor_order(server)
+        nobody_waits_for_a_worker_that_stands_still(server)
         death_of_a_worker(server)
 
 
