@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/interrupt.h"
 #include "cli/sink.h"
 #include "cli/source.h"
 
@@ -78,6 +79,8 @@ run(struct export *e)
             return "a log's commands cannot be told by key or type: let a server load the log, and export from there";
         if (!put(e, &item))
             return e->sink_error;
+        if (interrupt_seen())
+            return "interrupted";
         progress_at(&e->progress, e->source->unit == PROGRESS_KEYS ? ++e->items : item.place, NULL);
     }
 }
@@ -139,6 +142,7 @@ export_main(const struct tool_options *o, int count, char **paths)
     if (e.sink == NULL) {
         fprintf(stderr, "kvstash-cli: %s\n", e.sink_error);
     } else {
+        interrupt_catch();
         progress_begin(&e.progress, "export", e.source->unit, 0, e.source->total, o->quiet);
         status = run_between(&e, paths[0]);
     }

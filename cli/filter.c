@@ -108,9 +108,21 @@ takes_type(const struct filter *f, unsigned form)
 }
 
 bool
+filter_wants_types(const struct filter *f)
+{
+    return f->types != 0 || f->no_types != 0;
+}
+
+bool
+filter_wants_names(const struct filter *f)
+{
+    return f->match != NULL || f->no_match != NULL;
+}
+
+bool
 filter_wants_keys(const struct filter *f)
 {
-    return f->match != NULL || f->no_match != NULL || f->types != 0 || f->no_types != 0;
+    return filter_wants_names(f) || filter_wants_types(f);
 }
 
 const char *
@@ -122,9 +134,8 @@ filter_one_type(const struct filter *f)
     return NULL;
 }
 
-/* MULTI or EXEC: the transaction may lie in several databases. */
-static bool
-is_bracket(const struct item *item)
+bool
+filter_is_bracket(const struct item *item)
 {
     return item->argc == 1 && item->multi &&
            ((item->argv[0].len == 5 && strncasecmp(item->argv[0].data, "multi", 5) == 0) ||
@@ -139,8 +150,8 @@ filter_takes(const struct filter *f, const struct item *item)
         return filter_takes_db(f, item->db) && filter_takes_key(f, item->key.data, item->key.len) && takes_type(f, item->form);
     case ITEM_FUNCTION:
         return !filter_wants_keys(f) && !f->db.given;
-    case ITEM_COMMAND:
-        return is_bracket(item) || filter_takes_db(f, item->db);
+    case ITEM_COMMAND: /* a transaction may lie in several databases */
+        return filter_is_bracket(item) || filter_takes_db(f, item->db);
     }
     return false;
 }

@@ -31,7 +31,11 @@ bool filter_takes_key(const struct filter *f, const char *key, size_t n);
 const char *filter_one_type(const struct filter *f);
 /* By database, key and type. Commands: by their database only, MULTI and EXEC always. Libraries of functions: if no key is asked for by name or type. */
 bool filter_takes(const struct filter *f, const struct item *item);
-/* Does it ask for something that cannot be seen in a command? */
+/* Does it ask for keys by name or type? By type? By name? */
 bool filter_wants_keys(const struct filter *f);
+bool filter_wants_types(const struct filter *f);
+bool filter_wants_names(const struct filter *f);
+/* Is a command MULTI or EXEC? */
+bool filter_is_bracket(const struct item *item);
 
 #endif

@@ -7,18 +7,17 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/command_keys.h"
 #include "cli/import_pipe.h"
+#include "cli/interrupt.h"
 #include "cli/source.h"
 
 enum { EXIT_USAGE = 2 };
-
-static volatile sig_atomic_t interrupted;
 
 struct import {
     const struct tool_options *o;
@@ -28,57 +27,59 @@ struct import {
     struct source *source;
     struct import_state state;
     struct import_pipe pipe;
+    struct command_keys keys;
     struct progress progress;
     uint64_t resume_at, filtered, unreadable;
     int64_t begun_ns;
 };
 
-static void
-on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void
-catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND }; /* the second one ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 /* ---- the run -------------------------------------------------------------------------------------------------------------------- */
+
+/* A command of a log, if all its keys are asked for. */
+static bool
+take_command(struct import *m, const struct item *item, const char **why)
+{
+    struct link_address address = cli_address(&m->o->at);
+    if (filter_wants_types(&m->filter)) {
+        *why = "a log's commands cannot be told by type: leave --type out, or let a server load the log and export from there";
+        return false;
+    }
+    if (!filter_wants_names(&m->filter) || filter_is_bracket(item))
+        return import_pipe_put(&m->pipe, item);
+    switch (command_keys_match(&m->keys, &address, &m->filter, item)) {
+    case COMMAND_TAKEN:
+        return import_pipe_put(&m->pipe, item);
+    case COMMAND_LEFT:
+        m->filtered++;
+        return true;
+    case COMMAND_BETWEEN:
+        return import_pipe_reject(&m->pipe, item, "a part of its keys only is asked for, or it has none and touches all");
+    case COMMAND_LOST:
+        *why = m->keys.error;
+        return false;
+    }
+    return false;
+}
 
 /* One item, or a line that cannot be read. False: the end, with *why, or NULL if all is done. */
 static bool
 take(struct import *m, struct item *item, const char **why)
 {
-    switch (m->source->next(m->source, item)) {
-    case SOURCE_END:
-        *why = NULL;
+    enum source_result result = m->source->next(m->source, item);
+    *why = result == SOURCE_FAILED ? m->source->error : result == SOURCE_END ? NULL : m->pipe.error;
+    if (result == SOURCE_END || result == SOURCE_FAILED)
         return false;
-    case SOURCE_FAILED:
-        *why = m->source->error;
-        return false;
-    case SOURCE_SKIPPED:
-        m->unreadable++;
-        *why = m->pipe.error;
-        return item->place <= m->resume_at || import_pipe_reject(&m->pipe, NULL, m->source->error);
-    case SOURCE_ITEM:
-        break;
-    }
     if (item->place <= m->resume_at)
         return true;
+    if (result == SOURCE_SKIPPED) {
+        m->unreadable++;
+        return import_pipe_reject(&m->pipe, NULL, m->source->error);
+    }
     if (!filter_takes(&m->filter, item)) {
         m->filtered++;
         return true;
     }
-    *why = "a log's commands cannot be told by key or type: leave --match and --type out, or let a server load the log and export from there";
-    if (item->kind == ITEM_COMMAND && filter_wants_keys(&m->filter))
-        return false;
-    *why = m->pipe.error;
-    return import_pipe_put(&m->pipe, item);
+    return item->kind == ITEM_COMMAND ? take_command(m, item, why) : import_pipe_put(&m->pipe, item);
 }
 
 /* NULL: all is done. */
@@ -91,7 +92,7 @@ run(struct import *m)
     while (take(m, &item, &why)) {
         snprintf(extra, sizeof extra, "%" PRIu64 " keys", m->pipe.counts.keys);
         progress_at(&m->progress, item.place, extra);
-        if (interrupted) {
+        if (interrupt_seen()) {
             import_pipe_drain(&m->pipe);
             return "interrupted";
         }
@@ -167,15 +168,20 @@ import(struct import *m)
     }
     m->resume_at = m->state.done;
     m->begun_ns = clock_ns();
-    const char *why = m->pipe.error;
+    int status = EXIT_FAILURE;
+    bool finished = !m->o->resume; /* nothing to go on with if nothing begins */
     if (import_pipe_begin(&m->pipe, m->o, &m->state, m->rejects)) {
         progress_begin(&m->progress, "import", PROGRESS_BYTES, m->resume_at, m->source->total, m->o->quiet);
-        why = run(m);
+        const char *why = run(m);
+        import_state_write(&m->state);
+        status = end(m, why);
+        finished = why == NULL;
+    } else {
+        fprintf(stderr, "kvstash-cli: %s\n", m->pipe.error);
     }
-    import_state_write(&m->state);
-    int status = end(m, why);
     import_pipe_end(&m->pipe);
-    import_state_close(&m->state, why == NULL);
+    command_keys_close(&m->keys);
+    import_state_close(&m->state, finished);
     return status;
 }
 
@@ -198,7 +204,7 @@ import_main(const struct tool_options *o, int count, char **paths)
         fprintf(stderr, "kvstash-cli: %s\n", error);
         return EXIT_FAILURE;
     }
-    catch_signals();
+    interrupt_catch();
     int status = import(&m);
     source_close(m.source);
     return status;

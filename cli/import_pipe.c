@@ -126,8 +126,13 @@ write_reject(struct import_pipe *p, bool key, uint64_t db, const char *name, siz
 bool
 import_pipe_reject(struct import_pipe *p, const struct item *item, const char *why)
 {
-    bool key = item != NULL && item->kind == ITEM_KEY;
-    return write_reject(p, key, key ? item->db : 0, key ? item->key.data : "", key ? item->key.len : 0, item != NULL ? item->place : 0, why);
+    char shown[AOF_CHECK_COMMAND_MAX] = "";
+    if (item == NULL)
+        return write_reject(p, false, 0, "", 0, 0, why);
+    if (item->kind == ITEM_COMMAND)
+        aof_check_show(item->argv, item->argc, shown);
+    bool key = item->kind == ITEM_KEY;
+    return write_reject(p, key, item->db, key ? item->key.data : shown, key ? item->key.len : strlen(shown), item->place, why);
 }
 
 /* ---- replies -------------------------------------------------------------------------------------------------------------------- */

@@ -15,8 +15,8 @@
 #include "format/rdb_seen.h"
 
 #define FOOTER_BYTES 10u /* of a DUMP: version and checksum */
-#define STEP_FIRST 16u   /* values asked for ahead, at the beginning */
-#define STEP_BYTES (8u << 20) /* of values in a step, roughly: fewer are asked for when they are large */
+#define STEP_MAX 32u          /* values asked for at once: the server holds their replies */
+#define STEP_BYTES (8u << 20) /* fewer, if they come to more than this by what values had so far */
 
 struct server {
     struct source source; /* first */
@@ -162,10 +162,9 @@ ask_values(struct server *s)
     }
     bool ok = link_send(&s->link, &out);
     buf_destroy(&out);
-    /* so many of the size that values had so far */
     uint64_t size = s->given == 0 ? 0 : s->bytes / s->given + 1;
     if (s->given > 0)
-        s->step = size > STEP_BYTES ? 1 : STEP_BYTES / size < 1000 ? STEP_BYTES / size : 1000;
+        s->step = size > STEP_BYTES ? 1 : STEP_BYTES / size < STEP_MAX ? STEP_BYTES / size : STEP_MAX;
     return ok;
 }
 
@@ -317,7 +316,7 @@ source_open_server(const struct link_address *address, const struct filter *filt
     s->source = (struct source){ .next = server_next, .close = server_close, .unit = PROGRESS_KEYS };
     s->filter = filter;
     s->scan_count = scan_count;
-    s->step = STEP_FIRST;
+    s->step = 1;
     if (!link_open(&s->link, address))
         snprintf(error, SOURCE_ERROR_MAX, "%s", s->link.error);
     else if (ask_databases(s, error))

@@ -135,8 +135,34 @@ def filters(source, target, top):
         assert keys == count, (flags, count, keys)
     for wrong in (["-t", "strings"], ["-n", "x"], ["-n", "1,"]):
         run("-p", source.port, "export", *wrong, path, status=2)
-    _, told = run("-p", target.port, "import", "-m", "k*", os.path.join(top, "all.resp"), status=1)
-    assert "cannot be told by key or type" in told, told
+    _, told = run("-p", target.port, "import", "-t", "set", os.path.join(top, "all.resp"), status=1)
+    assert "cannot be told by type" in told, told
+    commands(target, top)
+
+
+def commands(target, top):
+    """A log's commands by key and database: whole ones only, the others are rejects."""
+    path = os.path.join(top, "log.aof")
+    log = [["SET", "a1", "x"], ["MSET", "a2", "x", "a3", "y"], ["MSET", "a4", "x", "b1", "y"], ["MULTI"], ["SET", "a5", "x"], ["SET", "b2", "x"],
+           ["SELECT", "2"], ["SET", "a6", "x"], ["EXEC"], ["SELECT", "0"], ["ZADD", "az", "1", "m"], ["ZADD", "bz", "1", "n"],
+           ["ZUNIONSTORE", "az2", "1", "az"], ["ZUNIONSTORE", "az3", "2", "az", "bz"], ["XGROUP", "CREATE", "ax", "g", "0", "MKSTREAM"],
+           ["FLUSHALL"], ["LPUSH", "b3", "x"]]
+    with open(path, "wb") as f:
+        f.write(b"".join(harness.encode(*c) for c in log))
+    fresh(target)
+    _, told = run("-p", target.port, "import", "-m", "a*", path, status=1)
+    with target.connect() as c:
+        assert sorted(c.command("KEYS", "*")) == [b"a1", b"a2", b"a3", b"a5", b"ax", b"az", b"az2"], told
+        c.command("SELECT", "2")
+        assert c.command("KEYS", "*") == [b"a6"], told
+    with open(path + ".import-rejects", encoding="utf-8") as f:
+        lines = [json.loads(line)["command"].split()[0] for line in f]
+    assert lines == ["MSET", "ZUNIONSTORE", "FLUSHALL"], (lines, told)
+    fresh(target)
+    run("-p", target.port, "import", "-N", "2", "-M", "b*", path, status=1)
+    with target.connect() as c:
+        c.command("SELECT", "2")
+        assert c.command("DBSIZE") == 0
 
 
 def existing(target, top):

@@ -1,0 +1,28 @@
+/* interrupt.c - SIGINT and SIGTERM as a word to look at (see interrupt.h). */
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t seen;
+
+static void
+on_signal(int number)
+{
+    (void)number;
+    seen = 1;
+}
+
+void
+interrupt_catch(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool
+interrupt_seen(void)
+{
+    return seen != 0;
+}
