@@ -189,8 +189,7 @@ read_foreign(struct aof_line *line, const char *bytes, size_t n)
 void
 aof_line_read(struct aof_line *line, const char *bytes, size_t n, const struct aof_head *head)
 {
-    line->kind = AOF_LINE_NONE;
-    line->bytes = 0;
+    *line = (struct aof_line){.kind = AOF_LINE_NONE};
     if (n == 0 || *bytes != '#')
         return;
     if (n >= START_BYTES && memcmp(bytes, HEAD_START, START_BYTES) == 0)
