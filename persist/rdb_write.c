@@ -12,7 +12,14 @@
 #include "types/type_rdb.h"
 #include "types/type_value.h"
 
-#define ENTRY_ALIGN 8u
+/* In front of each copy: an entry as it lies in the region; or a hash's key and behind it its listpack. */
+struct copy {
+    uint32_t bytes;    /* behind this, without what fills up to the next multiple of 8 */
+    uint32_t key;      /* bytes of the key; COPY_OF_ENTRY: it is an entry */
+    int64_t expiry_ms; /* of the hash, or -1 */
+};
+_Static_assert(sizeof(struct copy) % 8 == 0, "entries are aligned");
+#define COPY_OF_ENTRY UINT32_MAX
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------- */
 
@@ -25,16 +32,28 @@ choose_db(struct rdb_write *w, unsigned db)
     rdb_out_database(w->out, db, w->cut->db[db].keys, w->cut->db[db].expires);
 }
 
+static void
+put_head(struct rdb_write *w, int64_t expiry_ms, unsigned form)
+{
+    if (expiry_ms >= 0)
+        rdb_out_expiry(w->out, expiry_ms);
+    rdb_out_byte(w->out, form);
+}
+
 /* Everything of a key but its value. */
 static void
 put_key(struct rdb_write *w, const struct shm_entry_sh *e)
 {
     struct string_view key;
-    if (e->flags & SHM_ENTRY_EXPIRES)
-        rdb_out_expiry(w->out, shm_entry_expiry(e));
-    rdb_out_byte(w->out, type_rdb_form(e));
+    put_head(w, shm_entry_expiry(e), type_rdb_form(e));
     type_string_view_key(&key, w->region, e);
     type_rdb_save_view(w->out, &key, w->compress);
+}
+
+static void
+open_hash(struct type_hash *h, const struct rdb_write *w, const struct shm_entry_sh *e)
+{
+    type_hash_open(h, (struct shm_region *)(uintptr_t)w->region, 0, (struct shm_entry_sh *)(uintptr_t)e); /* to be read only */
 }
 
 /* A whole key. */
@@ -48,7 +67,7 @@ put_entry(struct rdb_write *w, const struct shm_entry_sh *e)
         type_rdb_save_view(w->out, &value, w->compress);
     } else {
         struct type_hash h;
-        type_hash_open(&h, (struct shm_region *)(uintptr_t)w->region, 0, (struct shm_entry_sh *)(uintptr_t)e);
+        open_hash(&h, w, e);
         type_rdb_save_pack(w->out, &h, w->compress, &w->scratch);
     }
 }
@@ -56,39 +75,85 @@ put_entry(struct rdb_write *w, const struct shm_entry_sh *e)
 /* ---- copies ------------------------------------------------------------------------------------------------------------- */
 
 static void
+render_hash(struct rdb_write *w, const struct copy *c)
+{
+    const char *key = (const char *)(c + 1);
+    put_head(w, c->expiry_ms, RDB_FORM_HASH_LISTPACK);
+    rdb_out_string(w->out, key, c->key, w->compress);
+    rdb_out_string(w->out, key + c->key, c->bytes - c->key, w->compress);
+}
+
+static void
 render_copies(struct rdb_write *w)
 {
     if (w->copies.len > 0)
         choose_db(w, w->copies_db);
     for (size_t at = 0; at < w->copies.len;) {
-        const struct shm_entry_sh *e = (const struct shm_entry_sh *)(const void *)(w->copies.data + at);
-        put_entry(w, e);
-        at += (shm_entry_bytes(e) + ENTRY_ALIGN - 1) / ENTRY_ALIGN * ENTRY_ALIGN;
+        const struct copy *c = (const struct copy *)(const void *)(w->copies.data + at);
+        if (c->key == COPY_OF_ENTRY)
+            put_entry(w, (const struct shm_entry_sh *)(const void *)(c + 1));
+        else
+            render_hash(w, c);
+        at += sizeof *c + (c->bytes + 7ul) / 8 * 8;
     }
     buf_truncate(&w->copies, 0);
 }
 
-/* Does the entry refer to nothing, so that a copy of it is the whole? */
-static bool
-stands_alone(const struct shm_entry_sh *e)
+/* Room for the head of a copy and what follows; NULL: no private memory. */
+static struct copy *
+copy_begin(struct rdb_write *w, size_t bytes)
 {
-    return !(e->flags & SHM_ENTRY_KEYBLOB) && !type_value_needs_lock(e);
+    if (!buf_reserve(&w->copies, sizeof(struct copy) + bytes + 8))
+        return NULL;
+    return (struct copy *)(void *)(w->copies.data + w->copies.len);
+}
+
+static void
+copy_entry(struct rdb_write *w, const struct shm_entry_sh *e)
+{
+    size_t n = shm_entry_bytes(e);
+    struct copy *c = copy_begin(w, n);
+    if (!c)
+        return;
+    *c = (struct copy){.bytes = (uint32_t)n, .key = COPY_OF_ENTRY};
+    memcpy(c + 1, e, n);
+    w->copies.len += sizeof *c + (n + 7) / 8 * 8;
+}
+
+/* A hash in blocks outside its entry. */
+static void
+copy_hash(struct rdb_write *w, const struct shm_entry_sh *e)
+{
+    struct type_hash h;
+    open_hash(&h, w, e);
+    type_rdb_pack(&h, &w->scratch);
+    size_t key = shm_entry_klen(e), pack = buf_pending(&w->scratch);
+    struct copy *c = buf_failed(&w->scratch) ? NULL : copy_begin(w, key + pack);
+    if (!c) {
+        w->copies.failed = true;
+        return;
+    }
+    *c = (struct copy){.bytes = (uint32_t)(key + pack), .key = (uint32_t)key, .expiry_ms = shm_entry_expiry(e)};
+    memcpy(c + 1, shm_entry_key(e), key);
+    memcpy((char *)(c + 1) + key, buf_head(&w->scratch), pack);
+    w->copies.len += sizeof *c + (key + pack + 7) / 8 * 8;
 }
 
 static bool
 sink_entry(void *arg, unsigned db, const struct shm_entry_sh *e)
 {
     struct rdb_write *w = arg;
-    size_t n = shm_entry_bytes(e), room = (n + ENTRY_ALIGN - 1) / ENTRY_ALIGN * ENTRY_ALIGN;
+    bool long_key = e->flags & SHM_ENTRY_KEYBLOB, alone = !type_value_needs_lock(e);
     if (w->copies.len > 0 && db != w->copies_db)
         render_copies(w);
-    if (!stands_alone(e)) {
+    w->copies_db = db;
+    if (!long_key && alone) {
+        copy_entry(w, e);
+    } else if (!long_key && shm_entry_type(e) == SHM_TYPE_HASH) {
+        copy_hash(w, e);
+    } else {
         choose_db(w, db);
         put_entry(w, e);
-    } else if (buf_reserve(&w->copies, room)) {
-        w->copies_db = db;
-        memcpy(w->copies.data + w->copies.len, e, n);
-        w->copies.len += room;
     }
     return !buf_failed(w->out) && !buf_failed(&w->copies);
 }

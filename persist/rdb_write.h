@@ -4,8 +4,8 @@
  *     sink = rdb_write_sink(&w)
  *     type_walk_step(...): rdb_write_settle(&w) if what the step gave out stands, else rdb_write_undo(&w)
  *
- * Under the shard's lock small values are only copied; they are rendered, and compressed, by rdb_write_settle, which needs no
- * lock. Large values are written as they come, their length first, their pieces uncompressed.
+ * Under the shard's lock small values are only copied (hashes in blocks as listpacks); they are rendered, and compressed, by
+ * rdb_write_settle, which needs no lock. Large values are written as they come, their length first, their pieces uncompressed.
  *
  * Process: persister. Locks: the sink's functions run under the walked shard's. Fails: want of private memory is the
  * buffer's sticky failure (buf_failed(w.out)).
@@ -29,7 +29,7 @@ struct rdb_write {
     bool compress;
     struct rdb_write_place now, settled;
     unsigned copies_db;
-    struct buf copies;         /* entries of this step, each at a multiple of 8 bytes */
+    struct buf copies;         /* of this step; rdb_write.c's */
     struct buf scratch;
 };
 

@@ -86,12 +86,18 @@ type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress)
 }
 
 void
+type_rdb_pack(const struct type_hash *h, struct buf *pack)
+{
+    buf_truncate(pack, 0);
+    size_t at = rdb_listpack_begin(pack);
+    type_hash_each(h, put_pair, &(struct saver){pack, false, put_packed});
+    rdb_listpack_end(pack, at, 2 * type_hash_length(h));
+}
+
+void
 type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch)
 {
-    buf_truncate(scratch, 0);
-    size_t at = rdb_listpack_begin(scratch);
-    type_hash_each(h, put_pair, &(struct saver){scratch, false, put_packed});
-    rdb_listpack_end(scratch, at, 2 * type_hash_length(h));
+    type_rdb_pack(h, scratch);
     if (buf_failed(scratch))
         out->failed = true;
     else

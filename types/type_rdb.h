@@ -29,6 +29,8 @@ void type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compres
 unsigned type_rdb_form(const struct shm_entry_sh *e);
 void type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress);
 void type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch);
+/* The listpack itself of such a hash, in place of what the buffer held. */
+void type_rdb_pack(const struct type_hash *h, struct buf *pack);
 /* Version and checksum of everything from the buffer's first byte. */
 void type_rdb_save_footer(struct buf *out);
 
