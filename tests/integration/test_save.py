@@ -237,6 +237,36 @@ def killed():
         saved.expect(server, path)
 
 
+def kill_persister(server):
+    """Waits until there is another one."""
+    pid = persister(server)
+    os.kill(pid, signal.SIGKILL)
+    saved.wait_for("a new persister", lambda: persister(server) not in (0, pid))
+
+
+def waiting():
+    """Who waits for a save gets its answer from the successor; so does the end of the server."""
+    with harness.Kvstash(*OPTIONS) as server, server.connect(timeout=60) as c, server.connect() as other:
+        fill(c)
+        other.command("CONFIG", "SET", "rdb-key-save-delay", 1000)
+        c.send("SAVE")
+        saved.wait_for("SAVE", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
+        kill_persister(server)
+        other.command("CONFIG", "SET", "rdb-key-save-delay", 0)
+        assert c.read() == "OK"
+        path = os.path.join(server.dir, "dump.rdb")
+        saved.expect(server, path)
+        other.command("CONFIG", "SET", "rdb-key-save-delay", 1000)
+        assert other.command("SET", "last", "one") == "OK"
+        c.send("SHUTDOWN", "SAVE")
+        saved.wait_for("last save", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
+        kill_persister(server)
+        other.command("CONFIG", "SET", "rdb-key-save-delay", 0)
+        assert server.wait_end() == 0
+        with saved.loaded(path) as redis:
+            assert redis.command("GET", "last") == b"one"
+
+
 def full_disk():
     if os.geteuid() != 0:
         raise harness.Skip("mounting a small file system needs root")
@@ -283,6 +313,7 @@ def main():
     exact()
     movement()
     killed()
+    waiting()
     large()
     full_disk()
 
