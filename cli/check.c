@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/check_rdb.h"
+#include "cli/plain.h"
 #include "cli/progress.h"
 
 /* ---- what is told ------------------------------------------------------------------------------------------------------- */
@@ -20,8 +21,8 @@ check_say(const char *path, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    printf("%s: ", path);
-    vprintf(format, ap);
+    plain_printf(stdout, "%s: ", path);
+    plain_vprintf(stdout, format, ap);
     putchar('\n');
     va_end(ap);
 }
@@ -31,8 +32,8 @@ check_wrong(struct check *c, const char *path, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    printf("%s: ", path);
-    vprintf(format, ap);
+    plain_printf(stdout, "%s: ", path);
+    plain_vprintf(stdout, format, ap);
     putchar('\n');
     va_end(ap);
     if (c->status < CHECK_WRONG)
@@ -43,7 +44,7 @@ void
 check_unreadable(struct check *c, const char *error)
 {
     fflush(stdout);
-    fprintf(stderr, "kvstash-cli: %s\n", error);
+    plain_printf(stderr, "kvstash-cli: %s\n", error);
     c->status = CHECK_UNREADABLE;
 }
 
@@ -55,8 +56,8 @@ check_may(const struct check *c, const char *path, const char *format, ...)
     if (!c->o->fix)
         return false;
     va_start(ap, format);
-    printf("%s: ", path);
-    vprintf(format, ap);
+    plain_printf(stdout, "%s: ", path);
+    plain_vprintf(stdout, format, ap);
     va_end(ap);
     if (c->o->yes) {
         puts(" (--yes)");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/interrupt.h"
+#include "cli/plain.h"
 #include "cli/sink.h"
 #include "cli/source.h"
 
@@ -28,10 +29,10 @@ refuse(struct export *e, const struct item *item, const char *why)
     if (++e->refused <= TOLD_MAX) {
         progress_end(&e->progress);
         if (item != NULL && item->kind == ITEM_KEY)
-            fprintf(stderr, "kvstash-cli: left out: key '%.*s' in database %" PRIu64 ": %s\n", (int)(item->key.len < 100 ? item->key.len : 100),
+            plain_printf(stderr, "kvstash-cli: left out: key '%.*s' in database %" PRIu64 ": %s\n", (int)(item->key.len < 100 ? item->key.len : 100),
                     item->key.data, item->db, why);
         else
-            fprintf(stderr, "kvstash-cli: left out: %s\n", why);
+            plain_printf(stderr, "kvstash-cli: left out: %s\n", why);
     }
 }
 
@@ -88,18 +89,18 @@ run(struct export *e)
 static void
 tell(const struct export *e, const char *path)
 {
-    fprintf(stderr, "%s: %" PRIu64 " keys", path, e->keys);
+    plain_printf(stderr, "%s: %" PRIu64 " keys", path, e->keys);
     if (e->functions > 0)
-        fprintf(stderr, ", %" PRIu64 " function libraries", e->functions);
+        plain_printf(stderr, ", %" PRIu64 " function libraries", e->functions);
     if (e->commands > 0)
-        fprintf(stderr, ", %" PRIu64 " commands", e->commands);
+        plain_printf(stderr, ", %" PRIu64 " commands", e->commands);
     if (e->filtered > 0)
-        fprintf(stderr, "; %" PRIu64 " not asked for", e->filtered);
+        plain_printf(stderr, "; %" PRIu64 " not asked for", e->filtered);
     if (e->refused > 0)
-        fprintf(stderr, "; %" PRIu64 " could not be exported", e->refused);
+        plain_printf(stderr, "; %" PRIu64 " could not be exported", e->refused);
     fputc('\n', stderr);
     if (e->source->warning[0] != '\0')
-        fprintf(stderr, "kvstash-cli: %s\n", e->source->warning);
+        plain_printf(stderr, "kvstash-cli: %s\n", e->source->warning);
 }
 
 static int
@@ -109,11 +110,11 @@ run_between(struct export *e, const char *path)
     progress_end(&e->progress);
     if (why != NULL) {
         e->sink->abandon(e->sink);
-        fprintf(stderr, "kvstash-cli: %s; %s was not written\n", why, path);
+        plain_printf(stderr, "kvstash-cli: %s; %s was not written\n", why, path);
         return EXIT_FAILURE;
     }
     if (!e->sink->finish(e->sink)) {
-        fprintf(stderr, "kvstash-cli: %s\n", e->sink_error);
+        plain_printf(stderr, "kvstash-cli: %s\n", e->sink_error);
         return EXIT_FAILURE;
     }
     tell(e, path);
@@ -128,19 +129,19 @@ export_main(const struct tool_options *o, int count, char **paths)
     char error[FLAG_ERROR_MAX];
     (void)count;
     if (!filter_make(&e.filter, o, error)) {
-        fprintf(stderr, "kvstash-cli export: %s\n", error);
+        plain_printf(stderr, "kvstash-cli export: %s\n", error);
         return EXIT_USAGE;
     }
     e.source = o->from != NULL ? source_open(o->from, true, e.source_error)
                                : source_open_server(&address, &e.filter, o->scan_count, e.source_error);
     if (e.source == NULL) {
-        fprintf(stderr, "kvstash-cli: %s\n", e.source_error);
+        plain_printf(stderr, "kvstash-cli: %s\n", e.source_error);
         return EXIT_FAILURE;
     }
     int status = EXIT_FAILURE;
     e.sink = sink_open(o->format, paths[0], e.sink_error);
     if (e.sink == NULL) {
-        fprintf(stderr, "kvstash-cli: %s\n", e.sink_error);
+        plain_printf(stderr, "kvstash-cli: %s\n", e.sink_error);
     } else {
         interrupt_catch();
         progress_begin(&e.progress, "export", e.source->unit, 0, e.source->total, o->quiet);

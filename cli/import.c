@@ -15,6 +15,7 @@
 #include "cli/command_keys.h"
 #include "cli/import_pipe.h"
 #include "cli/interrupt.h"
+#include "cli/plain.h"
 #include "cli/source.h"
 
 enum { EXIT_USAGE = 2 };
@@ -108,7 +109,7 @@ static void
 tell_number(uint64_t number, const char *what)
 {
     if (number > 0)
-        fprintf(stderr, "  %" PRIu64 " %s\n", number, what);
+        plain_printf(stderr, "  %" PRIu64 " %s\n", number, what);
 }
 
 static void
@@ -116,12 +117,12 @@ tell(const struct import *m)
 {
     const struct import_counts *c = &m->pipe.counts;
     double seconds = (double)(clock_ns() - m->begun_ns) / 1e9;
-    fprintf(stderr, "%s: %" PRIu64 " keys", m->path, c->keys);
+    plain_printf(stderr, "%s: %" PRIu64 " keys", m->path, c->keys);
     if (c->functions > 0)
-        fprintf(stderr, ", %" PRIu64 " function libraries", c->functions);
+        plain_printf(stderr, ", %" PRIu64 " function libraries", c->functions);
     if (c->commands > 0)
-        fprintf(stderr, ", %" PRIu64 " commands", c->commands);
-    fprintf(stderr, " in %.1f s (%.0f/s)\n", seconds, (double)(c->keys + c->commands) / (seconds > 0.001 ? seconds : 0.001));
+        plain_printf(stderr, ", %" PRIu64 " commands", c->commands);
+    plain_printf(stderr, " in %.1f s (%.0f/s)\n", seconds, (double)(c->keys + c->commands) / (seconds > 0.001 ? seconds : 0.001));
     tell_number(c->existing, m->o->skip_existing ? "left out: the key exists" : "rejected: the key exists");
     tell_number(c->rejected - (m->o->skip_existing ? 0 : c->existing) - m->unreadable, "rejected by the server");
     tell_number(m->unreadable, "cannot be read");
@@ -129,9 +130,9 @@ tell(const struct import *m)
     tell_number(m->filtered, "left out: not asked for");
     tell_number(c->doubtful, "were sent by an earlier run that did not see the reply: keys are there, commands were applied once or twice");
     if (c->rejected > 0)
-        fprintf(stderr, "  what was rejected, and why, is in %s\n", m->rejects);
+        plain_printf(stderr, "  what was rejected, and why, is in %s\n", m->rejects);
     if (m->source->warning[0] != '\0')
-        fprintf(stderr, "kvstash-cli: %s\n", m->source->warning);
+        plain_printf(stderr, "kvstash-cli: %s\n", m->source->warning);
 }
 
 static int
@@ -139,7 +140,7 @@ end(struct import *m, const char *why)
 {
     progress_end(&m->progress);
     if (why != NULL)
-        fprintf(stderr, "kvstash-cli: %s\nkvstash-cli: the import is not complete; `kvstash-cli import --resume` with the same file goes on\n", why);
+        plain_printf(stderr, "kvstash-cli: %s\nkvstash-cli: the import is not complete; `kvstash-cli import --resume` with the same file goes on\n", why);
     tell(m);
     bool complete = why == NULL && m->pipe.counts.rejected == 0 && m->source->warning[0] == '\0';
     return complete ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -163,7 +164,7 @@ import(struct import *m)
     name_beside(state, m->o->state, m->path, ".import-state");
     name_beside(m->rejects, m->o->rejects, m->path, ".import-rejects");
     if (!import_state_open(&m->state, state, m->source->fingerprint, m->o->resume, error)) {
-        fprintf(stderr, "kvstash-cli: %s\n", error);
+        plain_printf(stderr, "kvstash-cli: %s\n", error);
         return EXIT_FAILURE;
     }
     m->resume_at = m->state.done;
@@ -177,7 +178,7 @@ import(struct import *m)
         status = end(m, why);
         finished = why == NULL;
     } else {
-        fprintf(stderr, "kvstash-cli: %s\n", m->pipe.error);
+        plain_printf(stderr, "kvstash-cli: %s\n", m->pipe.error);
     }
     import_pipe_end(&m->pipe);
     command_keys_close(&m->keys);
@@ -192,16 +193,16 @@ import_main(const struct tool_options *o, int count, char **paths)
     char error[SOURCE_ERROR_MAX];
     (void)count;
     if (o->replace && o->skip_existing) {
-        fprintf(stderr, "kvstash-cli import: --replace and --skip-existing exclude each other\n");
+        plain_printf(stderr, "kvstash-cli import: --replace and --skip-existing exclude each other\n");
         return EXIT_USAGE;
     }
     if (!filter_make(&m.filter, o, error)) {
-        fprintf(stderr, "kvstash-cli import: %s\n", error);
+        plain_printf(stderr, "kvstash-cli import: %s\n", error);
         return EXIT_USAGE;
     }
     m.source = source_open(paths[0], false, error);
     if (m.source == NULL) {
-        fprintf(stderr, "kvstash-cli: %s\n", error);
+        plain_printf(stderr, "kvstash-cli: %s\n", error);
         return EXIT_FAILURE;
     }
     interrupt_catch();

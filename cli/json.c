@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes the UTF-8 character at s has; 0 if it is not one (overlong, surrogate, beyond 10ffff, cut off). */
-static size_t
-utf8_length(const unsigned char *s, size_t n)
+size_t
+json_utf8_length(const char *bytes, size_t n)
 {
+    const unsigned char *s = (const unsigned char *)bytes;
     static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t len = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
     if (len < 2)
@@ -35,7 +35,7 @@ json_is_text(const char *bytes, size_t len)
 {
     const unsigned char *s = (const unsigned char *)bytes;
     for (size_t i = 0; i < len;) {
-        size_t n = s[i] < 0x80 ? 1 : utf8_length(s + i, len - i);
+        size_t n = s[i] < 0x80 ? 1 : json_utf8_length(bytes + i, len - i);
         if (n == 0)
             return false;
         i += n;
@@ -75,7 +75,7 @@ json_string(struct buf *to, const char *bytes, size_t len)
     for (size_t i = 0; i < len;) {
         size_t n = plain_run(s + i, len - i);
         if (n == 0 && s[i] >= 0x80)
-            n = utf8_length(s + i, len - i);
+            n = json_utf8_length(bytes + i, len - i);
         if (n > 0)
             buf_append(to, s + i, n);
         else

@@ -11,6 +11,8 @@
 
 #include "base/buf.h"
 
+/* How many bytes the UTF-8 character at the front has; 0 if there is none (overlong, surrogate, beyond 10ffff, cut off). n > 0. */
+size_t json_utf8_length(const char *bytes, size_t n);
 /* Appends the quoted string. */
 void json_string(struct buf *to, const char *bytes, size_t len);
 /* Are the bytes whole UTF-8, so that json_string loses nothing? */

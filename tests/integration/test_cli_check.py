@@ -90,6 +90,28 @@ def flipped(top):
             assert (ours.returncode, saved) == (redis.returncode, theirs), "byte %d, mask %x:\n%s%s" % (at, mask, ours.stdout, redis.stdout)
 
 
+def ours(top):
+    """What kv-stash writes: whole to both programs; every byte of increment and manifest turned is found, or changes nothing."""
+    with harness.Kvstash("--appendonly", "yes") as server, server.connect() as c:
+        c.pipeline([["SET", "a", "1"], ["HSET", "h", "f", "v"], ["SELECT", "3"], ["MSET", "x", "1", "y", "2", "z", "3"], ["DEL", "x"]])
+        where = os.path.join(server.dir, "appendonlydir")
+        server.stop()
+        shutil.copytree(where, os.path.join(top, "ours"))
+    manifest = os.path.join(top, "ours", MANIFEST)
+    assert "with checksums" in check(manifest)
+    redis = subprocess.run(["redis-check-aof", manifest], capture_output=True, text=True, check=False, timeout=10)
+    assert redis.returncode == 0, redis.stdout
+    increment = os.path.join(top, "ours", INCREMENT)
+    for path in (increment, manifest):
+        right = read(path)
+        for at in range(len(right)):
+            write(path, right[:at] + bytes([right[at] ^ (1 + (at * 31) % 255)]) + right[at + 1:])
+            done = run(manifest)
+            same = path == manifest and at < 5 and done.returncode == 0
+            assert done.returncode == 1 or same, "%s, byte %d:\n%s%s" % (path, at, done.stdout, done.stderr)
+        write(path, right)
+
+
 def damaged(log):
     path, right = os.path.join(log, INCREMENT), read(os.path.join(log, INCREMENT))
     at = right.index(b"$3\r\nSET", 1000)
@@ -147,6 +169,7 @@ def main():
         whole(log, top)
         torn(log)
         flipped(top)
+        ours(top)
         damaged(log)
         missing(log)
         manifests(log)

@@ -219,7 +219,7 @@ def killed(target, top):
             f.write('{"db":%d,"key":"key:%d","type":"list","value":["a","b","%d"]}\n' % (i // 30000, i, i))
     for number, how in ((signal.SIGTERM, []), (signal.SIGKILL, []), (signal.SIGKILL, ["--commands"])):
         fresh(target)
-        command = [CLI, "-p", str(target.port), "import", *how, path]
+        command = [CLI, "-p", str(target.port), "import", "--pipeline", "2", *how, path]  # slow enough to be met half-way
         with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
             end = time.monotonic() + harness.REPLY_S
             while target.command("DBSIZE") < 2000 and time.monotonic() < end and process.poll() is None:

@@ -7,6 +7,7 @@
 #include "cli/base64.h"
 #include "cli/filter.h"
 #include "cli/import_state.h"
+#include "cli/plain.h"
 #include "cli/progress.h"
 #include "cli/value_commands.h"
 #include "cli/value_json.h"
@@ -249,6 +250,17 @@ Test(progress, lines)
     end_text(&b);
     cr_assert_str_eq(b.data, "export 0.0% 100 keys, 100 keys/s, 2:46:39 left");
     buf_destroy(&b);
+}
+
+Test(plain, nothing_reaches_the_terminal_as_it_is)
+{
+    char *text;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    plain_printf(to, "%s %s\n", "\x1b[31m\xff\t\x7f", "\xc3\xa4" "b");
+    fclose(to);
+    cr_assert_str_eq(text, "\\x1b[31m\\xff\\x09\\x7f \xc3\xa4" "b\n");
+    free(text);
 }
 
 Test(import_state, kept)
