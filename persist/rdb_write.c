@@ -155,7 +155,7 @@ sink_entry(void *arg, unsigned db, const struct shm_entry_sh *e)
         choose_db(w, db);
         put_entry(w, e);
     }
-    return !buf_failed(w->out) && !buf_failed(&w->copies);
+    return !rdb_write_failed(w);
 }
 
 /* ---- large values ------------------------------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
  * Under the shard's lock small values are only copied (hashes in blocks as listpacks); they are rendered, and compressed, by
  * rdb_write_settle, which needs no lock. Large values are written as they come, their length first, their pieces uncompressed.
  *
- * Process: persister. Locks: the sink's functions run under the walked shard's. Fails: want of private memory is the
- * buffer's sticky failure (buf_failed(w.out)).
+ * Process: persister. Locks: the sink's functions run under the walked shard's. Fails: want of private memory is sticky
+ * (rdb_write_failed).
  */
 #ifndef KVSTASH_PERSIST_RDB_WRITE_H
 #define KVSTASH_PERSIST_RDB_WRITE_H
@@ -40,5 +40,11 @@ struct type_walk_sink rdb_write_sink(struct rdb_write *w);
 void rdb_write_settle(struct rdb_write *w);
 /* It does not: the output is as it was after the last settle. */
 void rdb_write_undo(struct rdb_write *w);
+/* Was private memory short? */
+static inline bool
+rdb_write_failed(const struct rdb_write *w)
+{
+    return buf_failed(w->out) || buf_failed(&w->copies);
+}
 
 #endif

@@ -276,7 +276,7 @@ walk_step(struct snapshot *s, size_t budget)
         fail(s, "there is no memory for the old versions of what changes meanwhile");
         return false;
     case TYPE_WALK_FAILED:
-        fail(s, "%s", buf_failed(&s->out) ? "no private memory" : "a shard is switched off");
+        fail(s, "%s", rdb_write_failed(&s->write) ? "no private memory" : "a shard is switched off");
         return false;
     }
     never_reached("all results are above");
