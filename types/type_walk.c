@@ -14,6 +14,7 @@
 #include "types/type_hash.h"
 #include "types/type_keep.h"
 
+#define CACHE_LINE 64
 #define WINDOW_HOMES 16u
 #define WINDOW_ENTRIES (SHM_SEGMENT_BUCKETS_MAX * SHM_BUCKET_SLOTS)
 #define ENTRY_COST 64u      /* bytes that an entry counts besides its own */
@@ -156,14 +157,17 @@ window_reach(const struct window *w)
     return most < w->segment->buckets ? most : w->segment->buckets;
 }
 
+/* Two lines of each entry: the second one of small keys with values of some 64 bytes was a sixth of a snapshot's time. */
 static void
 window_prefetch(const struct step *s, const struct window *w, unsigned buckets)
 {
     for (unsigned d = 0; d < buckets; d++)
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             uint64_t slot = w->segment->bucket[(w->first + d) % w->segment->buckets].slot[i];
-            if (slot)
-                __builtin_prefetch(s->region->base + (slot << 16 >> 16));
+            if (!slot)
+                continue;
+            __builtin_prefetch(s->region->base + (slot << 16 >> 16));
+            __builtin_prefetch(s->region->base + (slot << 16 >> 16) + CACHE_LINE);
         }
 }
 
