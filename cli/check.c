@@ -1,6 +1,7 @@
 /* check.c - kvstash-cli check (see check.h): the tool, and files of data. Manifests are in check_manifest.c. */
 #include "cli/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,8 @@
 #include "cli/check_rdb.h"
 #include "cli/plain.h"
 #include "cli/progress.h"
+
+#define MANIFEST_END ".manifest"
 
 /* ---- what is told ------------------------------------------------------------------------------------------------------- */
 
@@ -212,10 +215,31 @@ check_data(struct check *c, const char *path, bool last)
     file_map_close(&m);
 }
 
+/* The manifest in a directory, if it has one and no other. */
+static bool
+find_manifest(const char *directory, char path[PATH_MAX])
+{
+    unsigned found = 0;
+    DIR *dir = opendir(directory);
+    if (dir == NULL)
+        return false;
+    for (const struct dirent *d; (d = readdir(dir)) != NULL;) {
+        size_t n = strlen(d->d_name), end = sizeof MANIFEST_END - 1;
+        if (n > end && strcmp(d->d_name + n - end, MANIFEST_END) == 0 && ++found == 1)
+            snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - NAME_MAX - 2, directory, d->d_name);
+    }
+    closedir(dir);
+    return found == 1;
+}
+
+/* A file; or a directory, which stands for its manifest. */
 static enum check_status
 check_file(const struct tool_options *o, const char *path)
 {
     struct check c = { .o = o };
+    char manifest[PATH_MAX];
+    if (find_manifest(path, manifest))
+        path = manifest;
     struct file_map m;
     char error[FILE_MAP_ERROR_MAX];
     if (!file_map_open(&m, path, error)) {

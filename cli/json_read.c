@@ -350,21 +350,29 @@ json_bytes_reserve(const struct json_read *j, struct buf *room)
 }
 
 bool
+json_base64(const struct json_read *j, size_t token, struct resp_arg *encoded)
+{
+    size_t text = json_find(j, token, "base64");
+    if (text == 0 || j->token[token].count != 1 || j->token[text].type != JSON_STRING)
+        return false;
+    *encoded = (struct resp_arg){ .data = j->text + j->token[text].from, .len = j->token[text].to - j->token[text].from };
+    return true;
+}
+
+bool
 json_bytes(const struct json_read *j, size_t token, struct buf *room, struct resp_arg *bytes)
 {
     const struct json_token *t = &j->token[token];
-    size_t mark = room->len, encoded = json_find(j, token, "base64");
-    if (t->type == JSON_STRING && !t->escaped) {
+    struct resp_arg encoded;
+    size_t mark = room->len;
+    bool text = t->type == JSON_STRING;
+    if (text && !t->escaped) {
         *bytes = (struct resp_arg){ .data = j->text + t->from, .len = t->to - t->from };
         return true;
     }
-    if (t->type == JSON_STRING) {
-        if (!decode_string(j->text + t->from, t->to - t->from, room))
-            return false;
-    } else if (encoded == 0 || t->count != 1 || j->token[encoded].type != JSON_STRING ||
-               !base64_decode(j->text + j->token[encoded].from, j->token[encoded].to - j->token[encoded].from, room)) {
+    if (!(text ? decode_string(j->text + t->from, t->to - t->from, room)
+               : json_base64(j, token, &encoded) && base64_decode(encoded.data, encoded.len, room)))
         return false;
-    }
     *bytes = (struct resp_arg){ .data = room->data == NULL ? "" : room->data + mark, .len = room->len - mark };
     return true;
 }

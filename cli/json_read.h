@@ -45,6 +45,10 @@ bool json_is(const struct json_read *json, size_t token, const char *text);
 /* The bytes of a string, or of an object {"base64": "..."}: in the line itself, or decoded behind what is in `room`, which must not
  * grow afterwards if more than one is wanted: json_bytes_reserve first. False: it is neither. */
 bool json_bytes(const struct json_read *json, size_t token, struct buf *room, struct resp_arg *bytes);
+/* The text of an object {"base64": "..."}, not decoded. False: it is none. */
+bool json_base64(const struct json_read *json, size_t token, struct resp_arg *encoded);
+/* The text of an object {"base64": "..."}, not decoded. False: it is none. */
+bool json_base64(const struct json_read *json, size_t token, struct resp_arg *encoded);
 /* Makes room for the decoded strings of the whole line, so that none moves another. False: memory is short. */
 bool json_bytes_reserve(const struct json_read *json, struct buf *room);
 bool json_int(const struct json_read *json, size_t token, int64_t *number);

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/base64.h"
 #include "cli/value_json.h"
 #include "format/rdb_out.h"
 #include "format/rdb_stream_out.h"
+
+#define LARGE_BYTES 65536u
 
 /* A line while it is read. */
 struct reading {
@@ -34,10 +37,15 @@ bytes_of(struct reading *g, size_t token, struct resp_arg *bytes)
     return json_bytes(g->j, token, &g->r->text, bytes) || wrong(g, "a string, or {\"base64\": ...}, was expected in its value");
 }
 
+/* A long one goes into the value without a stop in between. */
 static bool
 put_bytes(struct reading *g, size_t token)
 {
     struct resp_arg bytes;
+    if (json_base64(g->j, token, &bytes) && bytes.len >= LARGE_BYTES) {
+        rdb_out_length(g->out, base64_length(bytes.data, bytes.len));
+        return base64_decode(bytes.data, bytes.len, g->out) || wrong(g, "base64 that is none is in its value, or memory is short");
+    }
     if (!bytes_of(g, token, &bytes))
         return false;
     rdb_out_string(g->out, bytes.data, bytes.len, false);
