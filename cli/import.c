@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/command_keys.h"
@@ -167,6 +168,8 @@ import(struct import *m)
         plain_printf(stderr, "kvstash-cli: %s\n", error);
         return EXIT_FAILURE;
     }
+    if (!m->o->resume)
+        unlink(m->rejects); /* of an earlier import */
     m->resume_at = m->state.done;
     m->begun_ns = clock_ns();
     int status = EXIT_FAILURE;

@@ -200,7 +200,7 @@ finish_build(struct import_pipe *p, const struct import_open *w, const char *nam
 {
     char built[TEXT_MAX];
     struct import_open open = { .purpose = IMPORT_RENAME, .place = w->place, .db = w->db, .build = w->build, .moves_place = true };
-    if (p->failed_build == w->build)
+    if (w->spoiled || p->failed_build == w->build)
         return clean_build(p, w);
     build_name(p, w->build, built);
     return begin(p, 3) && text(p, p->o->replace ? "RENAME" : "RENAMENX") && text(p, built) && word(p, name, w->name) &&
@@ -406,12 +406,10 @@ put_built(struct import_pipe *p, const struct item *item)
     struct resp_arg clean[] = { { .data = "DEL", .len = 3 }, under.key };
     if (!put_part(&b, 2, clean))
         return false;
-    if (!value_to_commands(&p->value, &under, put_part, &b, why)) {
-        if (p->stopped || !import_pipe_reject(p, item, why))
-            return false;
-        p->failed_build = p->builds;
-    }
-    struct import_open last = { .purpose = IMPORT_PART_LAST, .place = item->place, .db = item->db, .build = p->builds };
+    bool made = value_to_commands(&p->value, &under, put_part, &b, why);
+    if (!made && (p->stopped || !import_pipe_reject(p, item, why)))
+        return false;
+    struct import_open last = { .purpose = IMPORT_PART_LAST, .place = item->place, .db = item->db, .build = p->builds, .spoiled = !made };
     p->after_keys = true;
     return begin(p, 2) && text(p, "EXISTS") && text(p, built) && note(p, last, item->key.data, item->key.len);
 }

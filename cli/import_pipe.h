@@ -32,6 +32,7 @@ enum import_purpose {
 struct import_open {
     enum import_purpose purpose;
     bool moves_place;  /* when it is answered, all up to place is */
+    bool spoiled;      /* PART_LAST: the key's commands could not all be made */
     uint64_t place, db, build;
     size_t name;       /* bytes of its key, or of the command's first words, in names */
 };
@@ -52,7 +53,7 @@ struct import_pipe {
     struct import_open *open; /* a ring of cap */
     size_t cap, first, count;
     uint64_t builds;          /* keys built by commands so far */
-    uint64_t failed_build;    /* the last one with an error */
+    uint64_t failed_build;    /* the last one of which a command was answered with an error */
     int64_t db;
     uint64_t place;           /* of what was put last */
     bool after_keys;          /* keys may still be under way to their names */

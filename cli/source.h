@@ -27,7 +27,6 @@ struct source {
     enum progress_unit unit;
     uint64_t total;       /* of bytes or keys; 0: not known */
     uint64_t fingerprint; /* of a file: tells whether it is the one that an import began with */
-    bool commands;        /* may have commands */
     char warning[SOURCE_ERROR_MAX]; /* what is to be told at the end, "" if nothing */
     char error[SOURCE_ERROR_MAX];
 };

@@ -319,7 +319,7 @@ source_files_open(const char *path, bool trust, char *error)
         snprintf(error, SOURCE_ERROR_MAX, "out of memory");
         return NULL;
     }
-    f->source = (struct source){ .next = files_next, .close = files_close, .unit = PROGRESS_BYTES, .commands = true };
+    f->source = (struct source){ .next = files_next, .close = files_close, .unit = PROGRESS_BYTES };
     f->trust = trust;
     bool ok = file_map_open(&map, path, error);
     if (ok) {

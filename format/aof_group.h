@@ -35,7 +35,6 @@
 #define AOF_LINEAGE_BYTES 16u
 #define AOF_HEAD_LINE 67u               /* bytes of a head line, with CR LF */
 #define AOF_GROUP_LINE 96u              /* bytes of a group's line, with CR LF */
-#define AOF_GROUP_BYTES_MAX (((uint64_t)1 << 48) - 1)
 #define AOF_STAMP_LINE_MAX 32u          /* bytes of a #TS: line, with CR LF */
 
 /* The first line of an increment. */
@@ -47,7 +46,7 @@ struct aof_head {
 struct aof_group {
     uint64_t first, last; /* tickets */
     uint64_t durable;
-    uint64_t bytes; /* behind the line */
+    uint64_t bytes; /* behind the line; below 2^48 */
     uint64_t hash;  /* of these */
 };
 
