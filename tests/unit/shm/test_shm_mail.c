@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -289,15 +290,24 @@ Test(mail, that_nobody_holds_is_found_by_the_check)
 
 /* ---- processes ----------------------------------------------------------------------------------------------------------- */
 
-/* Runs fn in a child; returns the child's status. */
+/* Runs fn in a child, which ends with the test, whatever becomes of that. */
+static pid_t
+start_child(struct fixture *f, int (*fn)(struct fixture *f, uint64_t n), uint64_t n)
+{
+    pid_t pid = fork();
+    cr_assert(pid >= 0);
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(fn(f, n));
+}
+
+/* The same; returns its status. */
 static int
 in_child(struct fixture *f, int (*fn)(struct fixture *f, uint64_t n), uint64_t n)
 {
     int status;
-    pid_t pid = fork();
-    cr_assert(pid >= 0);
-    if (pid == 0)
-        _exit(fn(f, n));
+    pid_t pid = start_child(f, fn, n);
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0, "child ended with %x", status);
     return status;
@@ -519,14 +529,10 @@ Test(mail, comes_to_the_generation_that_was_meant, .timeout = 120)
     fixture_open(&f, 24);
     uint64_t spans = used_spans(&f.region);
     for (unsigned slot = 2; slot < 4; slot++)
-        if (fork() == 0)
-            _exit(send_generations(&f, slot));
+        start_child(&f, send_generations, slot);
     for (unsigned i = 0; i < RECEIVERS; i++) {
         int status;
-        pid_t pid = fork();
-        cr_assert(pid >= 0);
-        if (pid == 0)
-            _exit(receive_generation(&f, 1 + i % 20));
+        pid_t pid = start_child(&f, receive_generation, 1 + i % 20);
         cr_assert_eq(waitpid(pid, &status, 0), pid);
         cr_assert(WIFSIGNALED(status), "receiver %u ended with %x", i, status);
     }
@@ -590,8 +596,7 @@ Test(mail, of_two_senders_is_seen_in_one_order_by_all, .timeout = 60)
     first = open_receiver(&f, RECEIVER);
     second = open_receiver(&f, 4);
     for (unsigned slot = 2; slot < 4; slot++)
-        if (fork() == 0)
-            _exit(broadcast(&f, slot));
+        start_child(&f, broadcast, slot);
     while (n[0] < 2 * BROADCASTS || n[1] < 2 * BROADCASTS) {
         n[0] += n[0] < 2 * BROADCASTS && read_number(&f.region, RECEIVER, &seen[0][n[0]]);
         n[1] += n[1] < 2 * BROADCASTS && read_number(&f.region, 4, &seen[1][n[1]]);
@@ -658,13 +663,14 @@ wait_for_one(struct shm_region *r, unsigned slot)
 
 /* Sends the next message when the last one was taken: while the receiver is about to sleep. */
 static int
-send_to_the_drowsy(struct fixture *f, struct shm_mail_address to, unsigned rounds)
+send_to_the_drowsy(struct fixture *f, uint64_t rounds)
 {
-    const struct shm_mailbox_sh *box = &f->region.mailboxes[to.slot];
+    const struct shm_mail_address to = shm_mail_address(&f->region, RECEIVER);
+    const struct shm_mailbox_sh *box = &f->region.mailboxes[RECEIVER];
     struct shm_tx tx;
     if (!shm_tx_open(&tx, &f->region, SENDER))
         return 3;
-    for (unsigned i = 0; i < rounds; i++) {
+    for (uint64_t i = 0; i < rounds; i++) {
         while (atomic_load(&box->tail) != atomic_load(&box->head))
             ;
         if (!send_one(&tx, to, SHORT_KIND, "look", 4))
@@ -683,11 +689,8 @@ Test(mail, wakes_whoever_sleeps, .timeout = 600)
     fixture_open(&f, 24);
     f.region.wake = wake;
     wake_fd = eventfd(0, EFD_CLOEXEC);
-    struct shm_mail_address to = open_receiver(&f, RECEIVER);
-    pid_t pid = fork();
-    cr_assert(pid >= 0);
-    if (pid == 0)
-        _exit(send_to_the_drowsy(&f, to, rounds));
+    open_receiver(&f, RECEIVER);
+    pid_t pid = start_child(&f, send_to_the_drowsy, rounds);
     for (unsigned i = 0; i < rounds; i++)
         cr_assert(wait_for_one(&f.region, RECEIVER), "slept over message %u", i);
     int status;
