@@ -171,7 +171,7 @@ put_header(struct snapshot *s)
     rdb_out_aux_int(&s->out, "used-mem", (int64_t)m.used);
     rdb_out_aux_int(&s->out, "aof-base", s->order.purpose == SNAPSHOT_AOF_BASE);
     rdb_out_aux(&s->out, "kvstash-lineage", lineage);
-    rdb_out_aux_int(&s->out, "kvstash-ticket", (int64_t)s->cut.ticket);
+    rdb_out_aux_int(&s->out, "kvstash-ticket", (int64_t)s->cut.ticket - 1); /* the last one that is in the file */
 }
 
 static void
