@@ -1,13 +1,14 @@
 /* clients.c - the records of clients (see clients.h).
  *
  * Spans of records form a list that hangs on the slot; a new span is whole before it is put at the head. A reader copies a
- * record between two looks at its sequence, and then looks whether the span is still the slot's; a record that changes all the
- * time is left out after some tries. Lists are walked with a bound, since the slot's owner may die and another begin a new one.
+ * record between two looks at its sequence, and then looks whether the span is still the slot's. A record whose owner lost the
+ * processor in the middle of a change is waited for: a client that is left out would not be killed by CLIENT KILL. Lists are walked with a bound, since the slot's owner may die and another begin a new one.
  */
 #include "command/clients.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -15,6 +16,9 @@
 #include "shm/shm_proc.h"
 #include "shm/shm_span.h"
 
+#define SPINS 100       /* a change takes some nanoseconds */
+#define WAIT_NS 100000  /* behind them, for an owner that does not run */
+#define WAITS_MAX 2000  /* 200 ms: one that was stopped is not waited for any longer */
 #define CHAIN_MAX 4096 /* spans of one slot that a reader follows */
 
 /* ---- the worker's side ------------------------------------------------------------------------------------------------ */
@@ -126,20 +130,29 @@ clients_update(struct engine *e, struct session *s)
 
 /* ---- everybody's side --------------------------------------------------------------------------------------------------- */
 
-/* A whole copy of a record; false if it is free or changes all the time. */
 static bool
-copy_record(const struct client_sh *r, struct client_sh *copy)
+try_copy(const struct client_sh *r, struct client_sh *copy)
 {
-    for (int tries = 0; tries < 100; tries++) {
-        uint64_t before = atomic_load_explicit(&r->seq, memory_order_acquire);
-        if (before & 1)
-            continue;
-        memcpy(copy, (const void *)r, sizeof *copy);
-        atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&r->seq, memory_order_relaxed) == before)
-            return atomic_load_explicit(&copy->id, memory_order_relaxed) != 0;
+    uint64_t before = atomic_load_explicit(&r->seq, memory_order_acquire);
+    if (before & 1)
+        return false;
+    memcpy(copy, (const void *)r, sizeof *copy);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&r->seq, memory_order_relaxed) == before;
+}
+
+/* A whole copy of a record of a slot's worker; false if it is free, or the worker died or stands still in the middle of a change. */
+static bool
+copy_record(const struct engine *e, unsigned slot, const struct client_sh *r, struct client_sh *copy)
+{
+    bool ok = false;
+    for (int i = 0; !ok && i < SPINS; i++)
+        ok = try_copy(r, copy);
+    for (int i = 0; !ok && i < WAITS_MAX && !shm_proc_is_dead(e->region, slot); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+        ok = try_copy(r, copy);
     }
-    return false;
+    return ok && atomic_load_explicit(&copy->id, memory_order_relaxed) != 0;
 }
 
 struct views {
@@ -175,7 +188,7 @@ add_span(struct engine *e, struct views *v, unsigned slot, shm_off off, uint64_t
     *next = atomic_load(&span->own.next);
     for (size_t i = 0; i < CLIENTS_PER_SPAN; i++) {
         struct client_sh copy;
-        if (copy_record(&span->client[i], &copy) && !add_view(v, &copy, &span->client[i], slot))
+        if (copy_record(e, slot, &span->client[i], &copy) && !add_view(v, &copy, &span->client[i], slot))
             return false;
     }
     atomic_thread_fence(memory_order_acquire);
