@@ -49,28 +49,34 @@ TestSuite(cut, .init = set_up, .fini = tear_down, .timeout = 120);
 
 static const char base[] =
     "MSET a 1 b two c 3; SET long @bytes:x:300; SET ttl v PX 100000; HSET small f v g w;"
-    "HSET chain @pairs:f:0:300; CONFIG SET hash-max-listpack-entries 400; HSET chain2 @pairs:g:0:350; CONFIG SET hash-max-listpack-entries 512;"
+    "HSET chain @pairs:f:0:300; CONFIG SET hash-max-listpack-entries 400; HSET chain2 @pairs:g:0:350;"
+    "CONFIG SET hash-max-listpack-entries 512;"
     "HSET tree @pairs:f:0:2000; HSET tree big @bytes:y:100000; HSET tree mid @bytes:z:9000;"
     "SET blob @bytes:b:50000; SET blob8 @bytes:b:8190; SET huge @bytes:h:300000; SETRANGE holes 200000 end;"
     "SET @bytes:K:5000 longkey; SET @bytes:L:20000 @bytes:v:20000; HSET @bytes:M:3000 @pairs:f:0:700;"
     "HSET lf @pairs:f:0:600; HSET lf @bytes:F:4000 v; !db 1; SET a other; HSET tree @pairs:q:0:600; SET blob @bytes:1:40000; !db 0";
 
-struct kind {
-    const char *line;
-};
 static const char *const kinds[] = {
-    "SET a 2", "SET a 22222222222222222222222222222222222222222222222", "APPEND b more", "INCR c", "DEL a", "DEL long", "EXPIRE b 100",
-    "PERSIST ttl", "PEXPIRE ttl 500000", "SETRANGE long 5 abc", "SETRANGE long 500 tail", "GETEX ttl PX 700", "GETDEL b", "RENAME a a2",
-    "RENAME a b", "RENAME tree t2", "RENAME tree chain", "RENAME chain c2", "RENAME blob b2", "RENAME small tree", "MOVE b 2", "MOVE tree 2",
-    "MOVE blob 2", "COPY tree t3", "COPY tree a REPLACE", "COPY tree tree DB 2", "COPY blob b3", "COPY small tree REPLACE", "SWAPDB 0 1", "SWAPDB 0 2", "FLUSHDB", "FLUSHALL",
-    "HSET small f x", "HSET small h i", "HDEL small f", "HDEL small f g", "HSET small @pairs:s:0:60", "HSET small @pairs:s:0:600", "HSET chain f7 new", "HSET chain new f7", "HDEL chain f8",
-    "HDEL chain @names:f:0:299", "HDEL chain @names:f:0:300", "HSET chain @pairs:n:0:400", "HSET chain long @bytes:w:200", "HSET tree f7 new", "HSET tree n 1", "HDEL tree f8", "HDEL tree big", "HSET tree big 1",
-    "HSET tree big @bytes:q:90000", "HINCRBY tree num 5", "HDEL tree @names:f:0:1990", "HDEL tree @names:f:0:2000 big mid", "DEL tree", "SET tree x", "DEL chain", "SET blob s",
-    "SETRANGE blob 100 xyz", "SETRANGE blob 20000 xyz", "SETRANGE blob 8190 xyzw", "APPEND blob tail", "APPEND blob @bytes:t:30000", "APPEND blob @bytes:t:4300000", "SETRANGE blob 0 @bytes:r:50000", "SETBIT huge 0 1", "SETBIT huge 2000000 1", "DEL huge",
-    "SETRANGE holes 10 x", "SETRANGE holes 100000 y", "SETBIT holes 800000 1", "APPEND blob8 xxxxxxxxxx", "SETRANGE blob8 5 q", "DEL blob8", "APPEND @bytes:K:5000 x", "DEL @bytes:K:5000", "RENAME @bytes:K:5000 k",
-    "SETRANGE @bytes:L:20000 100 zz", "EXPIRE @bytes:L:20000 100", "DEL @bytes:L:20000", "HSET @bytes:M:3000 f1 q", "DEL @bytes:M:3000", "HDEL lf @bytes:F:4000", "HSET lf @bytes:F:4000 w", "MSET a x b y new z", "MSET n1 1 n2 2 n3 3 n4 4",
-    "HSET newtree @pairs:f:0:600", "!clock 200000; !expire", "!reclaim-all", "!db 1", "!db 0", "!db 2", "SETNX a 5", "HSETNX small f q", "GETSET a 77", "BITOP NOT huge blob", "BITFIELD long SET u8 0 7", "RESTORE r 0 @dump:small",
-    "RESTORE tree 0 @dump:chain REPLACE",
+    "SET a 2", "SET a 22222222222222222222222222222222222222222222222", "APPEND b more", "INCR c", "DEL a",
+    "DEL long", "EXPIRE b 100", "PERSIST ttl", "PEXPIRE ttl 500000", "SETRANGE long 5 abc", "SETRANGE long 500 tail",
+    "GETEX ttl PX 700", "GETDEL b", "RENAME a a2", "RENAME a b", "RENAME tree t2", "RENAME tree chain",
+    "RENAME chain c2", "RENAME blob b2", "RENAME small tree", "MOVE b 2", "MOVE tree 2", "MOVE blob 2",
+    "COPY tree t3", "COPY tree a REPLACE", "COPY tree tree DB 2", "COPY blob b3", "COPY small tree REPLACE",
+    "SWAPDB 0 1", "SWAPDB 0 2", "FLUSHDB", "FLUSHALL", "HSET small f x", "HSET small h i", "HDEL small f",
+    "HDEL small f g", "HSET small @pairs:s:0:60", "HSET small @pairs:s:0:600", "HSET chain f7 new",
+    "HSET chain new f7", "HDEL chain f8", "HDEL chain @names:f:0:299", "HDEL chain @names:f:0:300",
+    "HSET chain @pairs:n:0:400", "HSET chain long @bytes:w:200", "HSET tree f7 new", "HSET tree n 1", "HDEL tree f8",
+    "HDEL tree big", "HSET tree big 1", "HSET tree big @bytes:q:90000", "HINCRBY tree num 5",
+    "HDEL tree @names:f:0:1990", "HDEL tree @names:f:0:2000 big mid", "DEL tree", "SET tree x", "DEL chain",
+    "SET blob s", "SETRANGE blob 100 xyz", "SETRANGE blob 20000 xyz", "SETRANGE blob 8190 xyzw", "APPEND blob tail",
+    "APPEND blob @bytes:t:30000", "APPEND blob @bytes:t:4300000", "SETRANGE blob 0 @bytes:r:50000", "SETBIT huge 0 1",
+    "SETBIT huge 2000000 1", "DEL huge", "SETRANGE holes 10 x", "SETRANGE holes 100000 y", "SETBIT holes 800000 1",
+    "APPEND blob8 xxxxxxxxxx", "SETRANGE blob8 5 q", "DEL blob8", "APPEND @bytes:K:5000 x", "DEL @bytes:K:5000",
+    "RENAME @bytes:K:5000 k", "SETRANGE @bytes:L:20000 100 zz", "EXPIRE @bytes:L:20000 100", "DEL @bytes:L:20000",
+    "HSET @bytes:M:3000 f1 q", "DEL @bytes:M:3000", "HDEL lf @bytes:F:4000", "HSET lf @bytes:F:4000 w",
+    "MSET a x b y new z", "MSET n1 1 n2 2 n3 3 n4 4", "HSET newtree @pairs:f:0:600", "!clock 200000; !expire",
+    "!reclaim-all", "!db 1", "!db 0", "!db 2", "SETNX a 5", "HSETNX small f q", "GETSET a 77", "BITOP NOT huge blob",
+    "BITFIELD long SET u8 0 7", "RESTORE r 0 @dump:small", "RESTORE tree 0 @dump:chain REPLACE",
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 #define ANYTIME (KINDS - 2) /* the last two need what they name */
