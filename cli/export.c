@@ -128,6 +128,10 @@ export_main(const struct tool_options *o, int count, char **paths)
     struct link_address address = cli_address(&o->at);
     char error[FLAG_ERROR_MAX];
     (void)count;
+    if (!sink_has(o->format)) {
+        plain_printf(stderr, "kvstash-cli export: --format is '%s': must be rdb, aof, json or resp\n", o->format);
+        return EXIT_USAGE;
+    }
     if (!filter_make(&e.filter, o, error)) {
         plain_printf(stderr, "kvstash-cli export: %s\n", error);
         return EXIT_USAGE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/xassert.h"
 #include "cli/link.h"
 #include "cli/out_file.h"
 #include "cli/value_commands.h"
@@ -138,17 +139,33 @@ sink_resp_open(const char *path, char *error)
 
 /* ---- which -------------------------------------------------------------------------------------------------------------------------- */
 
+static struct sink *
+rdb_open(const char *path, char *error)
+{
+    return sink_rdb_open(path, false, error);
+}
+
+static const struct {
+    const char *format;
+    struct sink *(*open)(const char *path, char *error);
+} sinks[] = { { "rdb", rdb_open }, { "aof", sink_aof_open }, { "json", sink_json_open }, { "resp", sink_resp_open } };
+
+#define SINKS (sizeof sinks / sizeof sinks[0])
+
+bool
+sink_has(const char *format)
+{
+    for (size_t i = 0; i < SINKS; i++)
+        if (strcmp(format, sinks[i].format) == 0)
+            return true;
+    return false;
+}
+
 struct sink *
 sink_open(const char *format, const char *path, char *error)
 {
-    if (strcmp(format, "json") == 0)
-        return sink_json_open(path, error);
-    if (strcmp(format, "resp") == 0)
-        return sink_resp_open(path, error);
-    if (strcmp(format, "rdb") == 0)
-        return sink_rdb_open(path, false, error);
-    if (strcmp(format, "aof") == 0)
-        return sink_aof_open(path, error);
-    snprintf(error, SINK_ERROR_MAX, "--format is '%.60s': must be rdb, aof, json or resp", format);
-    return NULL;
+    for (size_t i = 0; i < SINKS; i++)
+        if (strcmp(format, sinks[i].format) == 0)
+            return sinks[i].open(path, error);
+    never_reached("the format was looked at before");
 }

@@ -23,7 +23,9 @@ struct sink {
     char *error; /* SINK_ERROR_MAX bytes, the caller's */
 };
 
-/* The sink of a format (rdb, aof, json, resp), or NULL with a sentence in error, which the sink goes on to use. path "-": standard
+/* Is there such a format: rdb, aof, json, resp? */
+bool sink_has(const char *format);
+/* The sink of a format that there is, or NULL with a sentence in error, which the sink goes on to use. path "-": standard
  * output, for json, resp and rdb. */
 struct sink *sink_open(const char *format, const char *path, char *error);
 
