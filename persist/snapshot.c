@@ -358,6 +358,7 @@ snapshot_open(struct ev_loop *loop, struct engine *e)
         return NULL;
     }
     ev_idle_init(&s->more, on_more);
+    ev_set_priority(&s->more, EV_MAXPRI); /* above everything else: its turn comes although the loop always has events */
     ev_timer_init(&s->again, on_again, AGAIN_S, 0.);
     ev_io_init(&s->finished, on_finished, file_thread_event(s->thread), EV_READ);
     s->more.data = s->again.data = s->finished.data = s;
