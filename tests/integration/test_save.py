@@ -267,6 +267,31 @@ def waiting():
             assert redis.command("GET", "last") == b"one"
 
 
+def all_killed():
+    """The next start finds the region, gives the snapshot that ran up, and saves."""
+    with harness.Kvstash(*OPTIONS) as server:
+        with server.connect() as c:
+            fill(c)
+            used = int(server.info("memory")["used_memory_dataset"])
+            c.command("CONFIG", "SET", "rdb-key-save-delay", 500)
+            save_in_background(server, c)
+            saved.wait_for("a part", lambda: int(persistence(server)["current_save_keys_processed"]) > 100)
+            c.pipeline([("SET", "key:%d" % i, "changed") for i in range(3000)])
+            c.pipeline([("HSET", "hash:1", "f%d" % (2 * i), "changed") for i in range(4000)])
+        server.process.kill()
+        server.process.wait()
+        server.start()
+        with server.connect() as c:
+            assert c.command("GET", "key:1") == b"changed"
+            info = persistence(server)
+            assert (info["rdb_bgsave_in_progress"], info["current_save_keys_total"]) == ("0", "0"), info
+            saved.wait_for("memory as before", lambda: int(server.info("memory")["used_memory_dataset"]) < used * 1.02 + 100000)
+            server.check_region()
+            assert c.command("SAVE") == "OK"
+            saved.expect(server, os.path.join(server.dir, "dump.rdb"))
+            assert not [f for f in os.listdir(server.dir) if f.startswith("temp-")]
+
+
 def full_disk():
     if os.geteuid() != 0:
         raise harness.Skip("mounting a small file system needs root")
@@ -314,6 +339,7 @@ def main():
     movement()
     killed()
     waiting()
+    all_killed()
     large()
     full_disk()
 
