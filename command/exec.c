@@ -22,6 +22,7 @@
 #include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/control.h"
+#include "shm/shm_cut.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_read.h"
 #include "types/type_value.h"
@@ -84,12 +85,13 @@ row_of(const struct command_row *row, int argc, const struct resp_arg *argv, str
     return row;
 }
 
-/* Is the memory in use above maxmemory? Summed only when there is a limit. */
+/* Is the memory in use above maxmemory? Summed only when there is a limit. What a snapshot keeps does not count: the snapshot
+ * ends, and it will be free. */
 static bool
 over_limit(const struct engine *e)
 {
     uint64_t limit = (uint64_t)config_number(e, PARAM_MAXMEMORY);
-    return limit != 0 && shm_region_used(e->region) > limit;
+    return limit != 0 && shm_region_used(e->region) > limit && !shm_cut_make_room(e->region);
 }
 
 /* Are changes refused because snapshots fail, and is this one? PING is too, so that who watches the server with it is told. */
@@ -316,6 +318,8 @@ end_transaction(struct cmd *c, size_t mark)
         refuse_shard(c, tx->refused);
         return EXEC_DONE;
     }
+    if (tx->want == SHM_WANT_LIMIT && shm_cut_make_room(tx->region))
+        return EXEC_AGAIN;
     cmd_error(c, "%s", oom_text);
     return EXEC_DONE;
 }

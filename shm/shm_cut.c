@@ -42,6 +42,36 @@ shm_cut_has_leavings(const struct shm_region *r)
     return false;
 }
 
+/* Does the shard keep more than the keeps themselves? Without the lock: what is read may be of the past, and is followed no
+ * further than it lies in the region. */
+static bool
+keeps_memory(const struct shm_region *r, unsigned shard)
+{
+    uint64_t off = *(volatile uint64_t *)&r->shards[shard].keeps;
+    uint64_t end = r->header->off_extents + atomic_load(&r->header->committed_extents) * SHM_EXTENT_BYTES;
+    for (unsigned i = 0; i < r->databases && off >= r->header->off_extents && off % 8 == 0 && off + sizeof(struct shm_keep_sh) <= end; i++) {
+        const volatile struct shm_keep_sh *k = shm_at(r, off);
+        if (k->magic != SHM_KEEP_MAGIC)
+            return false;
+        if (k->limbo || k->large || k->own.root)
+            return true;
+        off = k->next;
+    }
+    return false;
+}
+
+bool
+shm_cut_make_room(struct shm_region *r)
+{
+    for (unsigned shard = 0; shard < r->nshards; shard++) {
+        if (keeps_memory(r, shard)) {
+            shm_cut_abort_any(r);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 shm_cut_enter(struct shm_tx *tx, unsigned shard)
 {

@@ -40,6 +40,9 @@ void shm_cut_abort_any(struct shm_region *r);
 bool shm_cut_is_broken(const struct shm_region *r, uint64_t epoch);
 /* Frees a piece of what a given-up snapshot left in a shard, in a transaction of its own. True if more is left. Housekeeper. */
 bool shm_cut_clean_step(struct shm_tx *tx, uint16_t shard, unsigned blocks);
+/* A command has come to a limit of memory: does a snapshot keep memory that it would get? Then the snapshot is given up, if it is not
+ * yet, and the command may run again, or pass: true. Needs no lock; the process is within an epoch. */
+bool shm_cut_make_room(struct shm_region *r);
 /* Does any shard keep anything? Without locks: a running snapshot's end is for its walker to know. */
 bool shm_cut_has_leavings(const struct shm_region *r);
 /* Enters one shard, also a read-only one, within tx->patience_us. False: tx->want. */

@@ -13,6 +13,7 @@
 #include "shm/shm_blob.h"
 #include "shm/shm_check.h"
 #include "shm/shm_crash.h"
+#include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
 #include "tests/crash/rig_cut.h"
 #include "types/type_value.h"
@@ -106,8 +107,23 @@ Test(cut, each_kind_of_change_alone)
     }
 }
 
+/* A step, which now and then finds no memory for the moment: it then is done again, and what it gave out does not count. */
+static void
+step_in_want(size_t budget)
+{
+#ifdef KVSTASH_CRASH_POINTS
+    if (below(3) == 0)
+        shm_crash_fail(1);
+#endif
+    rig_cut_step(&snapshot, budget);
+#ifdef KVSTASH_CRASH_POINTS
+    shm_crash_fail(0);
+#endif
+}
+
 Test(cut, changes_in_random_order_between_steps)
 {
+    atomic_store(&k.region.header->committed_limit, atomic_load(&k.region.header->committed_extents) + 1); /* more may come */
     for (unsigned round = 0; round < 120; round++) {
         char what[32];
         snprintf(what, sizeof what, "round %u", round);
@@ -118,7 +134,7 @@ Test(cut, changes_in_random_order_between_steps)
         rig_cut_begin(&snapshot, &k);
         for (unsigned n = 5 + below(60); n > 0; n--) {
             for (unsigned s = below(4); s > 0; s--)
-                rig_cut_step(&snapshot, 1 + below(6000));
+                step_in_want(1 + below(6000));
             change(below(ANYTIME));
             if (below(10) == 0)
                 rig_check(&k, what);
@@ -187,7 +203,7 @@ run_patiently(const char *line)
     buf_init(&reply);
     rig_line_parse(&k, &l, line);
     for (unsigned i = 0; !rig_line_run(&k, &l, &reply); i++) {
-        cr_assert(i < 1000 && k.engine.tx.want == SHM_WANT_POOL, "%s: want %d", line, k.engine.tx.want);
+        cr_assert(i < 1000 && (k.engine.tx.want == SHM_WANT_POOL || k.engine.tx.want == SHM_WANT_LIMIT), "%s: want %d", line, k.engine.tx.want);
         for (uint16_t shard = 0; shard < k.region.nshards; shard++)
             shm_cut_clean_step(&k.engine.tx, shard, 1000);
         rig_do(&k, "!reclaim-all", NULL);
@@ -197,9 +213,9 @@ run_patiently(const char *line)
     buf_destroy(&reply);
 }
 
-/* The region is full of such a key's like; each is changed where it lies, which without a snapshot takes no memory. */
-static void
-no_memory_for(const char *fill, const char *change_line)
+/* Fills a new region with such keys, numbered from 0; returns how many. */
+static unsigned
+fill_region(const char *line_of)
 {
     char line[128];
     struct buf reply;
@@ -208,24 +224,49 @@ no_memory_for(const char *fill, const char *change_line)
     rig_open(&k, 6); /* anew: each shard keeps a span of every class it ever used */
     buf_init(&reply);
     for (bool full = false; !full; n++) {
-        snprintf(line, sizeof line, fill, n);
+        snprintf(line, sizeof line, line_of, n);
         buf_clear(&reply, SIZE_MAX);
         rig_do(&k, line, &reply);
         full = reply.len && reply.data[0] == '-';
     }
     buf_destroy(&reply);
-    for (unsigned i = n - n / 20 - 1; i < n; i++) { /* a little room for the cut itself */
-        snprintf(line, sizeof line, "DEL %u", i);
+    return n - 1;
+}
+
+static void
+run_range(const char *line_of, unsigned from, unsigned to)
+{
+    char line[128];
+    for (unsigned i = from; i < to; i++) {
+        snprintf(line, sizeof line, line_of, i);
         run_patiently(line);
     }
+}
+
+/* The region is full of such a key's like; each is changed where it lies, which without a snapshot takes no memory. */
+static void
+no_memory_for(const char *fill, const char *change_line)
+{
+    unsigned n = fill_region(fill), rest = n - n / 20 - 1;
+    run_range("DEL %u", rest, n); /* a little room for the cut itself */
     rig_do(&k, "!reclaim-all", NULL);
     rig_cut_begin(&snapshot, &k);
-    for (unsigned i = 0; i < n - n / 20 - 2; i++) {
-        snprintf(line, sizeof line, change_line, i);
-        run_patiently(line);
-    }
+    run_range(change_line, 0, rest);
     cr_assert(shm_cut_is_broken(&k.region, snapshot.cut.epoch), "%s", change_line);
     rig_cut_drop(&snapshot, 100, change_line);
+}
+
+/* What is deleted during a snapshot is there for the next, as it would be without. */
+Test(cut, deleted_keys_make_room_for_new_ones)
+{
+    unsigned n = fill_region("SET %u @bytes:x:3000");
+    run_range("DEL %u", n - n / 20, n);
+    rig_do(&k, "!reclaim-all", NULL);
+    rig_cut_begin(&snapshot, &k);
+    run_range("DEL %u", 0, n / 2);
+    run_range("SET %u @bytes:y:3000", 0, n / 3);
+    cr_assert(shm_cut_is_broken(&k.region, snapshot.cut.epoch));
+    rig_cut_drop(&snapshot, 100, "deleted");
 }
 
 Test(cut, want_of_memory_ends_the_snapshot_and_no_command)
