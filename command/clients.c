@@ -2,7 +2,8 @@
  *
  * Spans of records form a list that hangs on the slot; a new span is whole before it is put at the head. A reader copies a
  * record between two looks at its sequence, and then looks whether the span is still the slot's. A record whose owner lost the
- * processor in the middle of a change is waited for: a client that is left out would not be killed by CLIENT KILL. Lists are walked with a bound, since the slot's owner may die and another begin a new one.
+ * processor in the middle of a change is waited for: a client that is left out would not be killed by CLIENT KILL. Lists are
+ * walked with a bound, since the slot's owner may die and another begin a new one.
  */
 #include "command/clients.h"
 
