@@ -204,7 +204,10 @@ static void
 persistence_rewriting(struct info *i)
 {
     const struct persist_sh *p = &i->engine->control->persist;
-    bool runs = atomic_load(&p->rewrite_runs), asked = atomic_load(&p->rewrite_asked) != atomic_load(&p->rewrite_taken);
+    /* a file that is to begin is under way until its base stands */
+    bool begins = config_yes(i->engine, PARAM_APPENDONLY) && atomic_load(&p->aof_state) != PERSIST_AOF_ON;
+    bool runs = atomic_load(&p->rewrite_runs) || begins;
+    bool asked = atomic_load(&p->rewrite_asked) != atomic_load(&p->rewrite_taken);
     long done = (long)(atomic_load(&p->rewrites) + atomic_load(&p->rewrite_failures));
     FIELD(i, "aof_enabled:%d\r\naof_rewrite_in_progress:%d\r\naof_rewrite_scheduled:%d", config_yes(i->engine, PARAM_APPENDONLY), runs,
         asked && !runs);

@@ -488,6 +488,7 @@ exec_run(struct engine *e, struct session *s, int argc, const struct resp_arg *a
     if (__builtin_expect(x->log_always, 0)) {
         uint64_t ticket = persist_ticket(&c);
         s->durable = ticket > s->durable ? ticket : s->durable;
+        s->wrote |= (row->flags & CMD_WRITE) != 0;
     }
     account_end(e, &c, mark, ahead && ahead->alike);
     if (__builtin_expect(atomic_load_explicit(&e->control->monitor.watching, memory_order_relaxed) != 0, 0))

@@ -37,6 +37,7 @@ struct session {
     char *user;             /* owned; NULL = "default" */
     uint64_t monitor_at;    /* MONITOR: place in the ring of shown commands */
     uint64_t durable;       /* ticket that must be on the disk before the replies made so far may leave; 0: none */
+    bool wrote;             /* some of these are of writing commands */
     uint64_t awaits;        /* what the command that is run again waits for; 0: no command waits */
     int64_t awaits_reply;   /* what it then answers */
     int64_t created_ms, last_ms; /* wall clock */

@@ -77,6 +77,7 @@ aof_fail(struct aof *a, enum aof_phase phase, int error, const char *why)
     if (atomic_load(&s->aof_errno) != (uint32_t)error)
         log_warning("the append-only file cannot be written, so writing commands are refused until it can: %s", why);
     atomic_store(&s->aof_errno, (uint32_t)error);
+    aof_wake_workers(a, UINT64_MAX); /* reads wait no longer */
     a->phase = phase;
     a->retry_ns = clock_ns() + AOF_RETRY_NS;
 }
@@ -143,6 +144,8 @@ static void
 set_state(struct aof *a, enum persist_aof_state state)
 {
     atomic_store(&a->p->shared->aof_state, state);
+    if (state != PERSIST_AOF_ON)
+        aof_wake_workers(a, UINT64_MAX);
 }
 
 static int
@@ -266,10 +269,7 @@ begin(struct aof *a)
 static int
 work_cut_off(struct aof *a)
 {
-    if (ftruncate(a->tail.fd, (off_t)a->tail.offset) == 0)
-        return 0;
-    snprintf(a->dir.why, sizeof a->dir.why, "cannot cut the append-only file: %s", strerror(errno));
-    return errno;
+    return ftruncate(a->tail.fd, (off_t)a->tail.offset) == 0 ? 0 : aof_dir_fail(&a->dir, "cut", &a->tail);
 }
 
 static void
@@ -308,10 +308,8 @@ then_fresh(struct aof *a, int error)
 static int
 work_renewed(struct aof *a)
 {
-    if (ftruncate(a->tail.fd, (off_t)a->durable_end) != 0 || fsync(a->tail.fd) != 0) {
-        snprintf(a->dir.why, sizeof a->dir.why, "cannot cut the append-only file: %s", strerror(errno));
-        return errno;
-    }
+    if (ftruncate(a->tail.fd, (off_t)a->durable_end) != 0 || fsync(a->tail.fd) != 0)
+        return aof_dir_fail(&a->dir, "cut", &a->tail);
     return aof_dir_publish(&a->dir, &a->fresh);
 }
 
@@ -361,9 +359,7 @@ try_again(struct aof *a)
 static int
 work_close(struct aof *a)
 {
-    int error = a->tail.fd >= 0 && fdatasync(a->tail.fd) != 0 ? errno : 0;
-    if (error)
-        snprintf(a->dir.why, sizeof a->dir.why, "the append-only file cannot be synced at its end: %s", strerror(error));
+    int error = a->tail.fd >= 0 && fdatasync(a->tail.fd) != 0 ? aof_dir_fail(&a->dir, "sync at its end", &a->tail) : 0;
     if (a->tail.fd >= 0)
         close(a->tail.fd);
     a->tail = (struct aof_tail){.fd = -1};
@@ -385,6 +381,8 @@ then_closed(struct aof *a, int error)
         return;
     }
     aof_publish_nothing(a);
+    a->published = false;
+    a->base_again_ns = 0;
     atomic_store(&s->aof_errno, 0);
     atomic_store(&s->unsynced_since_ns, 0);
     set_state(a, PERSIST_AOF_OFF);
@@ -423,6 +421,7 @@ static void
 switch_off(struct aof *a)
 {
     struct shm_error e;
+    set_state(a, PERSIST_AOF_OFF);
     if (!shm_ring_switch(a->p->engine.region, a->p->engine.slot, false, &e))
         return;
     aof_rewrite_abort(a);

@@ -275,6 +275,16 @@ aof_dir_increment(struct aof_dir *d, const struct aof_head *head, struct aof_tai
     return error;
 }
 
+int
+aof_dir_fail(struct aof_dir *d, const char *what, const struct aof_tail *tail)
+{
+    char name[AOF_NAME_MAX + 1];
+    int error = errno;
+    bool named = aof_name_increment(name, d->prefix, tail->sequence);
+    errno = error;
+    return fail(d, what, named ? name : d->prefix);
+}
+
 void
 aof_dir_drop(struct aof_dir *d, struct aof_tail *tail)
 {
@@ -323,6 +333,15 @@ is_kept(const struct aof_file *f, int64_t first)
     return f->type == AOF_FILE_INCREMENT && f->sequence >= first;
 }
 
+static bool
+delete_file(struct aof_dir *d, const char *name)
+{
+    if (unlinkat(d->fd, name, 0) == 0 || errno == ENOENT)
+        return true;
+    log_warning("cannot delete %s, which is not needed any more: %s; it is tried again after the next rewriting", name, strerror(errno));
+    return false;
+}
+
 /* Deletes history, then takes it out of the manifest; what cannot be deleted now is tried again at the next time. */
 static int
 delete_history(struct aof_dir *d)
@@ -332,7 +351,7 @@ delete_history(struct aof_dir *d)
         return 0;
     size_t before = m.files;
     for (size_t i = m.files; i-- > 0;)
-        if (m.file[i].type == AOF_FILE_HISTORY && (unlinkat(d->fd, m.file[i].name, 0) == 0 || errno == ENOENT))
+        if (m.file[i].type == AOF_FILE_HISTORY && delete_file(d, m.file[i].name))
             aof_manifest_remove(&m, i);
     if (m.files != before)
         return replace_manifest(d, &m);

@@ -44,6 +44,8 @@ void aof_dir_close(struct aof_dir *d);
 int aof_dir_resume(struct aof_dir *d, const struct persist_place_sh *place, struct aof_tail *tail);
 /* Makes the next increment: its head line, synced. No manifest names it yet. */
 int aof_dir_increment(struct aof_dir *d, const struct aof_head *head, struct aof_tail *tail);
+/* Says in `why` that something cannot be done ("write", "sync") with the increment, from errno, which it returns. */
+int aof_dir_fail(struct aof_dir *d, const char *what, const struct aof_tail *tail);
 /* Removes an increment that no manifest has named. */
 void aof_dir_drop(struct aof_dir *d, struct aof_tail *tail);
 /* Names the increment in the manifest, behind the others. */

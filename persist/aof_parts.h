@@ -74,6 +74,7 @@ struct aof {
     /* a rewriting */
     bool base_runs;                 /* from the begin of its snapshot until it is named, or has failed */
     bool base_cut, base_switched;   /* its cut was made; groups go to the increment behind it */
+    bool base_dropped;              /* it is not wanted any more */
     bool base_ready;                /* its file stands, and waits to be named */
     uint64_t base_ticket;           /* of the cut */
     uint64_t base_asked;            /* which of those asked for it is */
@@ -121,6 +122,8 @@ bool aof_take_groups(struct aof *a);
 void aof_write_again(struct aof *a, struct aof_tail *tail);
 void aof_release_groups(struct aof *a);
 void aof_look_at_syncs(struct aof *a);
+/* Has the workers look whose held replies wait for a ticket up to this one. */
+void aof_wake_workers(struct aof *a, uint64_t durable);
 /* Everything up to here is on the disk; `end`: where that is in the tail's file. */
 void aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end);
 

@@ -10,14 +10,12 @@
 #include "persist/aof_parts.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-#define AGAIN_NS 1000000000LL        /* after a failure of a base that is needed */
+#define AGAIN_NS 200000000LL         /* after a failure of a base that is needed */
 #define AUTO_AGAIN_NS 60000000000LL  /* of one that growth asked for */
 
 static struct persist_sh *
@@ -59,10 +57,8 @@ static int
 work_rebase(struct aof *a)
 {
     bool open = a->tail.fd >= 0;
-    if (open && fdatasync(a->tail.fd) != 0) {
-        snprintf(a->dir.why, sizeof a->dir.why, "cannot sync the append-only file: %s", strerror(errno));
-        return errno;
-    }
+    if (open && fdatasync(a->tail.fd) != 0)
+        return aof_dir_fail(&a->dir, "sync", &a->tail);
     int error = aof_dir_rebase(&a->dir, true, a->base_first, open ? &a->tail : NULL);
     aof_measure(a);
     return error;
@@ -93,11 +89,10 @@ static void
 on_done(void *arg, const struct snapshot_result *r)
 {
     struct aof *a = arg;
-    if (!r->ok) {
-        failed(a, r->aborted ? "it was given up" : r->why);
-        return;
-    }
-    a->base_ready = true;
+    if (r->ok && !a->base_dropped)
+        a->base_ready = true;
+    else
+        failed(a, r->ok || r->aborted ? "it was given up" : r->why);
 }
 
 /* ---- the cut ----------------------------------------------------------------------------------------------------------------- */
@@ -110,8 +105,7 @@ work_switch(struct aof *a)
     const struct aof_head head = aof_new_head(a, a->base_ticket);
     if (fdatasync(a->tail.fd) != 0) {
         a->unsynced_write = true;
-        snprintf(a->dir.why, sizeof a->dir.why, "cannot sync the append-only file: %s", strerror(errno));
-        return errno;
+        return aof_dir_fail(&a->dir, "sync", &a->tail);
     }
     int error = aof_dir_increment(&a->dir, &head, &a->fresh);
     if (error == 0 && (error = aof_dir_publish(&a->dir, &a->fresh)) != 0)
@@ -197,6 +191,7 @@ begin(struct aof *a)
     if (!aof_dir_base_name(&a->dir, name) || !snapshot_begin(a->p->snapshot, &order))
         return; /* another snapshot runs: later */
     a->base_runs = true;
+    a->base_dropped = false;
     a->base_first = INT64_MAX;
     a->base_begun_s = clock_wall_ms() / 1000;
     atomic_store(&shared(a)->rewrite_begun_s, a->base_begun_s);
@@ -278,8 +273,10 @@ void
 aof_rewrite_abort(struct aof *a)
 {
     a->merge.until = UINT64_MAX;
-    if (a->base_ready)
+    if (a->base_ready) {
         failed(a, "it was given up"); /* a file that no manifest names; the next one takes its place */
-    else if (a->base_runs)
+    } else if (a->base_runs) { /* it may have been too late for that */
+        a->base_dropped = true;
         snapshot_abort(a->p->snapshot);
+    }
 }

@@ -111,6 +111,16 @@ aof_release_groups(struct aof *a)
 }
 
 void
+aof_wake_workers(struct aof *a, uint64_t durable)
+{
+    for (unsigned i = 0; i < a->p->heritage->workers; i++) {
+        uint64_t wanted = atomic_load(&a->p->shared->wanted[i]);
+        if (wanted != 0 && wanted <= durable)
+            process_want(a->p->heritage, i, SHM_PROC_WANTED_DURABLE);
+    }
+}
+
+void
 aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end)
 {
     struct persist_sh *s = a->p->shared;
@@ -124,11 +134,7 @@ aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end)
     SHM_POINT();
     atomic_store(&s->durable, a->durable); /* seq_cst; pairs with the look of who has stored `wanted` */
     SHM_POINT();
-    for (unsigned i = 0; i < a->p->heritage->workers; i++) {
-        uint64_t wanted = atomic_load(&s->wanted[i]);
-        if (wanted != 0 && wanted <= a->durable)
-            process_want(a->p->heritage, i, SHM_PROC_WANTED_DURABLE);
-    }
+    aof_wake_workers(a, a->durable);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------ */
@@ -182,8 +188,10 @@ static void
 deal_with_failure(struct aof *a)
 {
     int error = a->failed;
-    char why[128];
-    snprintf(why, sizeof why, "%s: %s", a->unsynced_write ? "cannot sync" : "cannot write", strerror(error));
+    const struct aof_tail *tail = a->phase == AOF_RENEWING ? &a->fresh : &a->tail;
+    char name[AOF_NAME_MAX + 1] = "", why[AOF_NAME_MAX + 128]; /* dir.why may be a task's */
+    aof_name_increment(name, a->p->append_name, tail->sequence);
+    snprintf(why, sizeof why, "cannot %s %s: %s", a->unsynced_write ? "sync" : "write", name, strerror(error));
     a->failed = 0;
     if (a->phase == AOF_RENEWING) {
         aof_dir_drop(&a->dir, &a->fresh);
@@ -315,15 +323,11 @@ on_synced(struct file_job *job)
     struct aof *a = (struct aof *)((char *)job - offsetof(struct aof, sync_job));
     a->syncing = false;
     if (job->error) {
-        char why[128];
-        snprintf(why, sizeof why, "cannot sync: %s", strerror(job->error));
         atomic_store(&a->broken, true);
-        if (a->flying > 0) { /* told when they are back */
-            a->failed = job->error;
-            a->unsynced_write = true;
-        } else {
-            aof_fail(a, AOF_SYNC_FAILED, job->error, why);
-        }
+        a->failed = job->error;
+        a->unsynced_write = true;
+        if (a->flying == 0) /* else when they are back */
+            deal_with_failure(a);
         return;
     }
     aof_set_durable(a, a->sync_ticket, a->sync_end);

@@ -228,6 +228,7 @@ file_aside_sweep(int dir)
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
     if (!d) {
+        log_warning("cannot look for unfinished .rdb files that a dead process may have left: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
         return;

@@ -11,11 +11,22 @@ persist_of(const struct worker *w)
     return &w->engine.control->persist;
 }
 
+/* May the replies leave? Nothing is waited for when the file is off; nor by reads while it cannot be written: they are served. */
 static bool
-is_durable(const struct conn *c)
+may_leave(const struct conn *c)
 {
+    const struct persist_sh *p = persist_of(c->worker);
     /* acquire: what is durable is written; pairs with aof_set_durable */
-    return atomic_load_explicit(&persist_of(c->worker)->durable, memory_order_acquire) >= c->session.durable;
+    return atomic_load_explicit(&p->durable, memory_order_acquire) >= c->session.durable ||
+        atomic_load_explicit(&p->aof_state, memory_order_relaxed) != PERSIST_AOF_ON ||
+        (!c->session.wrote && atomic_load_explicit(&p->aof_errno, memory_order_relaxed) != 0);
+}
+
+static void
+let_go(struct conn *c)
+{
+    c->session.durable = 0;
+    c->session.wrote = false;
 }
 
 bool
@@ -24,8 +35,8 @@ hold_replies(struct conn *c)
     struct conn_list *l = &c->worker->held;
     if (c->held)
         return true;
-    if (is_durable(c)) {
-        c->session.durable = 0;
+    if (may_leave(c)) {
+        let_go(c);
         return false;
     }
     c->held = true;
@@ -61,10 +72,10 @@ hold_release(struct worker *w)
 {
     for (struct conn *c = w->held.first, *next; c; c = next) {
         next = c->held_next;
-        if (!is_durable(c))
+        if (!may_leave(c))
             continue;
         hold_forget(c);
-        c->session.durable = 0;
+        let_go(c);
         if (conn_flush(c) && !c->parked && !c->closing && buf_pending(&c->in) > 0)
             turn_ready(c);
     }

@@ -2,7 +2,7 @@
  *
  * Each command notes the newest ticket of the shards that it read or wrote (command/persist.h). A connection whose replies are to
  * leave before that ticket is durable is held: it reads and writes nothing, the worker's others go on. The persister wakes the
- * worker whenever more is durable.
+ * worker whenever more is durable. While the disk fails, replies to writes stay held, reads are served.
  *
  * Process: worker. Locks: none. Crash: held replies are lost with their worker, as if they had been on their way.
  */

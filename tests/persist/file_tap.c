@@ -18,6 +18,8 @@
  * aborts the server that asked, since a journal with gaps would prove nothing.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -292,6 +294,19 @@ close(int fd)
     if (is_tapped(fd))
         atomic_store(&tapped[fd], 0);
     return (int)syscall(SYS_close, fd);
+}
+
+/* The library closes a directory's descriptor without calling close(). */
+int
+closedir(DIR *d)
+{
+    static int (*next)(DIR *d);
+    int fd = dirfd(d);
+    if (!next)
+        next = (int (*)(DIR *))dlsym(RTLD_NEXT, "closedir");
+    if (is_tapped(fd))
+        atomic_store(&tapped[fd], 0);
+    return next(d);
 }
 
 /* ---- content ------------------------------------------------------------------------------------------------------------------ */
