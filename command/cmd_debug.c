@@ -538,7 +538,7 @@ reload(struct cmd *c, uint64_t options, const char *failed)
     if (result == LOADING_RELOADED)
         resp_out_ok(c->out);
     else
-        cmd_error(c, "%s", result == LOADING_SAVE_FAILED ? "ERR " : failed);
+        cmd_error(c, "%s", result == LOADING_SAVE_FAILED ? "ERR" : failed);
 }
 
 static void

@@ -18,7 +18,7 @@
 #define ATTEMPTS_MAX 3u
 #define WRITTEN_NS (10 * 1000000000LL) /* that the log's end may take to reach its file */
 
-enum step { IDLE, SAVED, WRITING };
+enum step { IDLE, SAVES, SAVED, WRITING };
 
 struct reload {
     struct persister *p;
@@ -27,6 +27,7 @@ struct reload {
     enum step step;
     uint64_t asked;    /* what is under way */
     int64_t since_ns;
+    uint64_t save;     /* SAVES: number of the save that is waited for */
     bool save_failed;
 };
 
@@ -146,12 +147,22 @@ load_again(struct reload *r)
 
 /* ---- before it ----------------------------------------------------------------------------------------------------------------- */
 
-/* There is nobody yet who saves. */
+/* Asks as SAVE does. */
 static void
 begin_save(struct reload *r)
 {
-    log_warning("DEBUG RELOAD: this version cannot save; say NOSAVE");
-    r->save_failed = true;
+    r->save = atomic_fetch_add(&r->p->shared->save.wait_asked, 1) + 1;
+    r->step = SAVES;
+    saves_look(&r->p->saves);
+}
+
+static void
+wait_for_save(struct reload *r)
+{
+    uint64_t answered = atomic_load(&r->p->shared->save.wait_answered);
+    if (answered >> 1 < r->save)
+        return;
+    r->save_failed = answered & 1;
     r->step = SAVED;
 }
 
@@ -212,7 +223,9 @@ reload_turn(struct reload *r)
         begin(r);
     if (r->step == WRITING)
         wait_for_log(r);
+    if (r->step == SAVES)
+        wait_for_save(r);
     if (r->step == SAVED)
         after_save(r);
-    return r->step == IDLE || r->step == WRITING;
+    return r->step == IDLE || r->step == SAVES || r->step == WRITING;
 }

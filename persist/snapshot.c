@@ -273,7 +273,7 @@ walk_step(struct snapshot *s, size_t budget)
         rest_for(s, AGAIN_S);
         return false;
     case TYPE_WALK_BROKEN:
-        fail(s, "there is no memory for the old versions of what changes meanwhile");
+        fail(s, "there is no memory for the old versions of what changes meanwhile, or the data were loaded anew");
         return false;
     case TYPE_WALK_FAILED:
         fail(s, "%s", rdb_write_failed(&s->write) ? "no private memory" : "a shard is switched off");

@@ -145,6 +145,21 @@ def errors():
         assert server.wait_end() == 0 and c.read_to_end() == b""
 
 
+def reloads():
+    """DEBUG RELOAD saves as SAVE does, and reads back what it saved."""
+    with harness.Kvstash(*OPTIONS) as server, server.connect() as c:
+        path = os.path.join(server.dir, "dump.rdb")
+        fill(c)
+        digest = c.command("DEBUG", "DIGEST")
+        assert c.command("DEBUG", "RELOAD") == "OK" and c.command("DEBUG", "DIGEST") == digest
+        saved.expect(server, path)
+        c.command("SET", "a", "not saved")
+        assert c.command("DEBUG", "RELOAD", "NOSAVE") == "OK" and c.command("DEBUG", "DIGEST") == digest
+        os.mkdir(os.path.join(server.dir, "dir.rdb"))
+        c.command("CONFIG", "SET", "dbfilename", "dir.rdb")
+        assert c.command("DEBUG", "RELOAD") == harness.Error("ERR") and c.command("DEBUG", "DIGEST") == digest
+
+
 def flushall():
     with harness.Kvstash("--save", "3600 1000") as server, server.connect() as c:
         path = os.path.join(server.dir, "dump.rdb")
@@ -222,6 +237,7 @@ def main():
     unsummed()
     replies()
     errors()
+    reloads()
     flushall()
     points()
     ends()
