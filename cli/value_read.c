@@ -263,7 +263,7 @@ read_entries(struct reading *g, struct rdb_stream_out *s, size_t entries)
     struct rdb_id id;
     for (size_t at = entries + 1; at < g->j->token[entries].next; at = g->j->token[at].next) {
         size_t words = is(g, at, JSON_ARRAY) && g->j->token[at].count == 2 ? g->j->token[at + 1].next : 0;
-        if (!is(g, words, JSON_ARRAY) || g->j->token[words].count % 2 != 0)
+        if (!is(g, words, JSON_ARRAY) || g->j->token[words].count == 0 || g->j->token[words].count % 2 != 0)
             return wrong(g, "an entry of its stream is no pair of id and fields with values");
         if (!read_id(g, at + 1, &id) || !take_words(g, words))
             return false;

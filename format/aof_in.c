@@ -174,27 +174,39 @@ enter_file(struct aof_in *in, const struct aof_line *line)
     return STEP_OK;
 }
 
-/* A line that begins with '#'. */
+/* Reads the line that begins with '#' at `at`. comments: those of others are allowed there. */
+static enum step
+read_line(struct aof_in *in, size_t at, size_t limit, bool comments, struct aof_line *line)
+{
+    aof_line_read(line, in->bytes + at, limit - at, in->annotated ? &in->head : NULL);
+    if (line->kind == AOF_LINE_SHORT)
+        return STEP_SHORT;
+    if (line->kind == AOF_LINE_BAD)
+        return BAD(in, at, "a line of ours (#KV) that is not as it was written%s",
+                   in->annotated ? "" : ", or whose file does not begin with a head line");
+    if (line->kind == AOF_LINE_COMMENT && !comments)
+        return BAD(in, at, "a comment that is none of ours, in or between groups");
+    return STEP_OK;
+}
+
+/* The line that begins with '#' in front of the next command. */
 static enum step
 take_line(struct aof_in *in)
 {
     struct aof_line line;
     size_t limit = in->group_end > 0 ? in->group_end : in->n;
-    aof_line_read(&line, in->bytes + in->at, limit - in->at, in->annotated ? &in->head : NULL);
+    enum step step = read_line(in, in->at, limit, in->foreign || !in->annotated, &line);
+    if (step != STEP_OK)
+        return step;
     bool own = line.kind == AOF_LINE_HEAD || line.kind == AOF_LINE_GROUP;
-    if (line.kind == AOF_LINE_SHORT)
-        return STEP_SHORT;
-    if (line.kind == AOF_LINE_BAD || (own && in->group_end > 0))
-        return BAD(in, in->at, "a line of ours (#KV) that is not as it was written%s",
-                   in->annotated ? "" : ", or whose file does not begin with a head line");
+    if (own && in->group_end > 0)
+        return BAD(in, in->at, "a head or group inside a group");
     if (line.kind == AOF_LINE_HEAD)
         return enter_file(in, &line);
     if (line.kind == AOF_LINE_GROUP && in->foreign)
         return BAD(in, in->at, "a group behind commands that are in none");
     if (line.kind == AOF_LINE_GROUP)
         return enter_group(in, &line);
-    if (line.kind == AOF_LINE_COMMENT && in->annotated && !in->foreign)
-        return BAD(in, in->at, "a comment that is none of ours, between groups");
     if (line.kind == AOF_LINE_STAMP)
         in->stamp = line.seconds;
     in->at += line.bytes;
@@ -203,17 +215,18 @@ take_line(struct aof_in *in)
 
 /* ---- transactions ----------------------------------------------------------------------------------------------------- */
 
-/* Looks for the EXEC of the MULTI that ends at `at`; *end is behind it. Lines between them are passed over. */
+/* Looks for the EXEC of the MULTI that ends at `at`; *end is behind it. Lines between them are checked and passed over. */
 static enum step
 find_exec(struct aof_in *in, size_t at, size_t limit, size_t *end)
 {
     enum step step = STEP_OK;
     while (step == STEP_OK) {
         if (at < limit && in->bytes[at] == '#') {
-            const char *eol = memchr(in->bytes + at, '\n', limit - at);
-            if (eol == NULL)
-                return STEP_SHORT;
-            at = (size_t)(eol - in->bytes) + 1;
+            struct aof_line line;
+            step = read_line(in, at, limit, in->group_end == 0, &line);
+            if (line.kind == AOF_LINE_HEAD || line.kind == AOF_LINE_GROUP)
+                return BAD(in, at, "a head or group inside MULTI");
+            at += line.bytes;
             continue;
         }
         size_t from = at;

@@ -215,7 +215,7 @@ judge_line(struct reading *r, const struct said *said, struct aof_file *f)
         return BAD(r, "'%.100s' is no name of a file: a path is not allowed here", f->name);
     if (!decimal_read(said->sequence.data, said->sequence.len, &f->sequence) || f->sequence < 0)
         return BAD(r, "seq is no whole number from 0");
-    if (said->type.len != 1 || strchr("bhi", *said->type.data) == NULL)
+    if (said->type.len != 1 || memchr("bhi", *said->type.data, 3) == NULL)
         return BAD(r, "type is neither b (base) nor h (history) nor i (increment)");
     f->type = (enum aof_file_type)*said->type.data;
     return AOF_MANIFEST_OK;

@@ -120,6 +120,7 @@ is_above(struct rdb_id a, struct rdb_id b)
 bool
 rdb_stream_out_entry(struct rdb_stream_out *s, struct rdb_id id, const struct resp_arg *words, uint64_t fields)
 {
+    xassert(fields > 0);
     if (!is_above(id, s->last))
         return false;
     if (s->entries >= NODE_ENTRIES || (s->entries > 0 && buf_pending(&s->body) >= NODE_BYTES))

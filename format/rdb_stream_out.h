@@ -36,7 +36,7 @@ struct rdb_stream_about {
 
 void rdb_stream_out_init(struct rdb_stream_out *s);
 void rdb_stream_out_free(struct rdb_stream_out *s);
-/* words: name and value in turn, 2 * fields of them. False: the id is not above the one before. */
+/* words: name and value in turn, 2 * fields of them; at least one field. False: the id is not above the one before. */
 bool rdb_stream_out_entry(struct rdb_stream_out *s, struct rdb_id id, const struct resp_arg *words, uint64_t fields);
 void rdb_stream_out_entries_end(struct rdb_stream_out *s, const struct rdb_stream_about *about, uint64_t groups);
 /* read: -1 if not known. pending: how many rdb_stream_out_pending follow, in the order of their ids. */

@@ -52,6 +52,7 @@ Test(aof_manifest, mistakes)
     check("file a seq 1x type b\n", "line 1 offset 0: seq is no whole number");
     check("file a seq -1 type b\n", "line 1 offset 0: seq is no whole number");
     check("file a seq 1 type x\n", "line 1 offset 0: type is neither");
+    check("file a seq 1 type \"\\x00\"\n", "line 1 offset 0: type is neither");
     check("file a seq 1 type bh\n", "line 1 offset 0: type is neither");
     check("file a file b seq 1 type b\n", "line 1 offset 0: the line says 'file' twice");
     check("file a seq 1 type b\nfile c seq 2 type b\n", "line 2 offset 20: a second base file, 'c'");
