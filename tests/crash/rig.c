@@ -28,6 +28,7 @@
 #define CLOCK_START_MS 1700000000000LL
 #define BUSY_TRIES 5000
 #define BYSTANDER_KEYS "other:" /* a prefix */
+#define APPENDFSYNC_NO 2 /* as the words stand in its row of tbl_params.h */
 
 static struct rig_page *page; /* the wrapped clock has no other way to it */
 
@@ -109,6 +110,8 @@ void
 rig_log_on(struct rig *k)
 {
     struct shm_error e;
+    /* nobody syncs here, and writers do not wait for it */
+    config_put(&k->engine.control->config.live, PARAM_APPENDFSYNC, &(struct param_value){.number = APPENDFSYNC_NO});
     if (!shm_ring_switch(&k->region, RIG_OWN, true, &e))
         rig_fail("%s", e.text);
     shm_ring_open(&k->log, &k->region, atomic_load(&k->region.header->ticket));
