@@ -15,14 +15,14 @@
 enum { FSYNC_EVERYSEC, FSYNC_ALWAYS, FSYNC_NO }; /* as the words of appendfsync stand in its row */
 
 bool
-persist_start_log(struct shm_region *r, enum persist_start kind, struct shm_error *e)
+persist_start_log(struct shm_region *r, unsigned slots, enum persist_start kind, struct shm_error *e)
 {
     struct persist_sh *p = &((struct control_sh *)r->shared)->persist;
     p->start_ticket = atomic_load(&r->header->ticket);
     atomic_store(&p->start, kind);
     if (kind != PERSIST_START_BASE) /* nothing that is logged is ever missing in the file, so replies may wait for it */
         atomic_store(&p->aof_state, PERSIST_AOF_ON);
-    return shm_ring_switch_alone(r, e);
+    return shm_ring_switch_alone(r, slots, e);
 }
 
 /* Is something not on the disk for too long? What the persister has not even seen (because it is stopped) counts from its last

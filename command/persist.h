@@ -107,8 +107,9 @@ struct engine;
 struct shm_error;
 struct shm_region;
 
-/* The log on, and how the append-only file begins; by who made or filled the region, before anybody else is there. */
-bool persist_start_log(struct shm_region *r, enum persist_start kind, struct shm_error *e);
+/* The log on for so many slots, and how the append-only file begins; by who made or filled the region, before anybody else is
+ * there. */
+bool persist_start_log(struct shm_region *r, unsigned slots, enum persist_start kind, struct shm_error *e);
 /* What commands have to mind, looked up once a batch: e->exec.log_always, log_late, log_errno. */
 void persist_look(struct engine *e);
 /* The ticket that must be durable before anybody may see the command's reply; 0: none. */

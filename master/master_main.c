@@ -33,6 +33,7 @@
 #include "shm/shm_check.h"
 #include "shm/shm_proc.h"
 #include "shm/shm_recover.h"
+#include "shm/shm_ring.h"
 #include "types/type_value.h"
 
 #define SPARE_SLOTS (6 + LOADING_PARTS_MAX) /* housekeeper, persister, replicator, cluster, exporter, a tool; loaders */
@@ -182,7 +183,7 @@ make_region(const struct region_wish *w, const struct region_found *found)
     }
     if (!region_open_identify(&region, w->dir, &e))
         abandon(e.text);
-    if (settings_number(&settings, PARAM_APPENDONLY) && !persist_start_log(&region, PERSIST_START_EMPTY, &e))
+    if (settings_number(&settings, PARAM_APPENDONLY) && !persist_start_log(&region, heritage_lasting(&heritage), PERSIST_START_EMPTY, &e))
         abandon(e.text);
     atomic_store(&region.header->state, SHM_REGION_READY);
 }
@@ -194,6 +195,8 @@ take_region(void)
     if (!region_open_attach(&region, &e))
         refuse(e.text);
     attached = true;
+    if (shm_ring_logging(&region) && !shm_ring_commit(&region, heritage_lasting(&heritage), &e)) /* more workers than before */
+        abandon(e.text);
     atomic_store(&region.header->state, SHM_REGION_READY); /* or GATED: who had closed the gate is dead */
     keep_geometry(PARAM_SHARDS, region.nshards);
     keep_geometry(PARAM_DATABASES, region.databases);

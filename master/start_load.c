@@ -103,7 +103,7 @@ end(struct start_load *s)
         atomic_store(&h->ticket, ticket + 1);
     if (!region_open_identify(s->heritage->region, s->dir, &e))
         return e.text;
-    if (goes_on(s) && !persist_start_log(s->heritage->region, PERSIST_START_FILES, &e))
+    if (goes_on(s) && !persist_start_log(s->heritage->region, heritage_lasting(s->heritage), PERSIST_START_FILES, &e))
         return e.text;
     atomic_store(&l->keys, SUM(l, keys));
     atomic_store(&l->expired, SUM(l, expired));

@@ -256,7 +256,7 @@ begin(struct aof *a)
         aof_begin_task(a, AOF_PREPARING, work_first, then_first);
         return;
     }
-    if (!shm_ring_logging(r) && !shm_ring_switch(r, a->p->engine.slot, true, &e)) {
+    if (!shm_ring_logging(r) && (!shm_ring_commit(r, heritage_lasting(a->p->heritage), &e) || !shm_ring_switch(r, a->p->engine.slot, true, &e))) {
         aof_fail(a, AOF_OFF, ENOMEM, e.text);
         return;
     }

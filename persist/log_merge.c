@@ -56,7 +56,7 @@ log_merge_group(struct log_merge *m)
     g->db = AOF_RENDER_NO_DB;
     g->spilled = false;
     g->next = NULL;
-    memcpy(g->cursor, m->reader.cursor, m->reader.region->nslots * sizeof g->cursor[0]);
+    memcpy(g->cursor, m->reader.cursor, m->reader.slots * sizeof g->cursor[0]);
     return g;
 }
 
@@ -109,7 +109,7 @@ log_merge_take(struct log_merge *m, struct log_group *g, size_t limit)
             break;
     }
     g->spilled |= m->reader.spilled;
-    memcpy(g->cursor, m->reader.cursor, m->reader.region->nslots * sizeof g->cursor[0]);
+    memcpy(g->cursor, m->reader.cursor, m->reader.slots * sizeof g->cursor[0]);
     return got;
 }
 
@@ -134,7 +134,7 @@ uint64_t
 log_merge_waiting(const struct log_merge *m)
 {
     uint64_t most = 0;
-    for (unsigned i = 0; i < m->reader.region->nslots; i++) {
+    for (unsigned i = 0; i < m->reader.slots; i++) {
         uint64_t n = atomic_load_explicit(&m->reader.region->rings[i].head, memory_order_relaxed) - m->reader.cursor[i];
         most = n > most ? n : most;
     }

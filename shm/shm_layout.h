@@ -28,7 +28,7 @@
 typedef uint64_t shm_off;
 
 #define SHM_MAGIC 0x486174735F56784BULL /* "KxV_staH" */
-#define SHM_CORE_VERSION 4u             /* format of the durable part: class T and O structures */
+#define SHM_CORE_VERSION 5u             /* format of the durable part: class T and O structures */
 #define SHM_BASE_ADDRESS 0x200000000000UL
 
 #define SHM_EXTENT_BYTES (2u << 20)
@@ -337,6 +337,7 @@ struct shm_header_sh {
     _Atomic uint64_t committed_limit;   /* extents that may be committed: maxmemory of the machine */
     _Alignas(64) _Atomic uint64_t free_spans; /* S of the housekeeper: about how many spans are FREE (shm_span_count_free) */
     _Atomic uint64_t commit_wanted;     /* raised by who found the pool empty */
+    _Atomic uint32_t ring_slots;        /* so many of the first slots have memory for their log rings (shm_ring_commit) */
     _Alignas(64) _Atomic uint64_t private_bytes[SHM_SLOTS_MAX]; /* S: private memory of each slot */
 };
 

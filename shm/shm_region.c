@@ -459,7 +459,7 @@ uint64_t
 shm_region_fixed(const struct shm_region *r)
 {
     bool rings = (atomic_load_explicit(&r->header->mode, memory_order_relaxed) & SHM_MODE_LOG_MASK) != 0;
-    return r->header->off_rings + (rings ? r->nslots * sizeof(struct shm_ring_sh) : 0);
+    return r->header->off_rings + (rings ? atomic_load(&r->header->ring_slots) * sizeof(struct shm_ring_sh) : 0);
 }
 
 uint64_t

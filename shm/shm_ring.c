@@ -22,15 +22,27 @@
 #include "shm/shm_spill.h"
 
 bool
-shm_ring_switch_alone(struct shm_region *r, struct shm_error *e)
+shm_ring_commit(struct shm_region *r, unsigned slots, struct shm_error *e)
 {
-    const struct shm_header_sh *h = r->header;
-    uint64_t bytes = (uint64_t)h->slots * sizeof(struct shm_ring_sh);
+    struct shm_header_sh *h = r->header;
+    uint64_t bytes = (uint64_t)slots * sizeof(struct shm_ring_sh);
+    xassert(slots <= r->nslots);
+    if (slots <= atomic_load(&h->ring_slots))
+        return true;
     if (fallocate(r->fd, 0, (off_t)h->off_rings, (off_t)bytes) != 0) {
         snprintf(e->text, sizeof e->text, "cannot get %lu bytes for the log rings in %s: %s", (unsigned long)bytes, r->path,
             strerror(errno));
         return false;
     }
+    atomic_store(&h->ring_slots, slots);
+    return true;
+}
+
+bool
+shm_ring_switch_alone(struct shm_region *r, unsigned slots, struct shm_error *e)
+{
+    if (!shm_ring_commit(r, slots, e))
+        return false;
     atomic_fetch_or(&r->header->mode, 1ull << SHM_MODE_LOG_SHIFT);
     return true;
 }
@@ -38,7 +50,8 @@ shm_ring_switch_alone(struct shm_region *r, struct shm_error *e)
 bool
 shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e)
 {
-    if (on && !shm_ring_switch_alone(r, e))
+    unsigned have = atomic_load(&r->header->ring_slots);
+    if (on && !shm_ring_switch_alone(r, have ? have : r->nslots, e))
         return false;
     if (!on)
         atomic_fetch_and(&r->header->mode, ~SHM_MODE_LOG_MASK);
@@ -109,7 +122,7 @@ release_records(struct shm_region *r, struct shm_ring_sh *ring, uint64_t to)
 bool
 shm_ring_release(struct shm_ring_reader *q, const uint64_t to[SHM_SLOTS_MAX], bool spilled)
 {
-    for (unsigned i = 0; i < q->region->nslots; i++) {
+    for (unsigned i = 0; i < q->slots; i++) {
         struct shm_ring_sh *ring = &q->region->rings[i];
         if ((int64_t)(to[i] - atomic_load_explicit(&ring->tail, memory_order_relaxed)) <= 0)
             continue; /* released already */
@@ -138,8 +151,8 @@ drop_older(struct shm_region *r, struct shm_ring_sh *ring, uint64_t expected)
 void
 shm_ring_open(struct shm_ring_reader *q, struct shm_region *r, uint64_t expected)
 {
-    *q = (struct shm_ring_reader){.region = r, .expected = expected};
-    for (unsigned i = 0; i < r->nslots; i++) {
+    *q = (struct shm_ring_reader){.region = r, .expected = expected, .slots = atomic_load(&r->header->ring_slots)};
+    for (unsigned i = 0; i < q->slots; i++) {
         struct shm_ring_sh *ring = &r->rings[i];
         if (atomic_load(&ring->freeing))
             free_noted(r, ring);
@@ -167,7 +180,7 @@ find_front(struct shm_ring_reader *q, const struct shm_record_sh **record)
 {
     if (is_front(q, q->at, record)) /* records of one process often follow each other */
         return true;
-    for (unsigned i = 0; i < q->region->nslots; i++) {
+    for (unsigned i = 0; i < q->slots; i++) {
         if (!is_front(q, i, record))
             continue;
         q->at = i;

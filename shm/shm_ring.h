@@ -47,15 +47,18 @@ shm_ring_filled(const struct shm_ring_sh *ring)
     return atomic_load_explicit(&ring->head, memory_order_relaxed) - atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }
 
-/* Commits the rings' memory and switches the log on for every later commit, then takes and drops every shard lock once: who was
+/* Commits memory for the rings of the first slots, those of processes that change the data. False: there is none. */
+bool shm_ring_commit(struct shm_region *r, unsigned slots, struct shm_error *e);
+/* Switches the log on for every later commit (with memory for all rings, if none has been committed), then takes and drops every shard lock once: who was
  * inside has left, whoever comes sees the mode. `slot` is the caller's. False: no memory for the rings. */
 bool shm_ring_switch(struct shm_region *r, unsigned slot, bool on, struct shm_error *e);
-/* The log on, by who knows that nobody else is there. */
-bool shm_ring_switch_alone(struct shm_region *r, struct shm_error *e);
+/* The log on, for so many slots, by who knows that nobody else is there. */
+bool shm_ring_switch_alone(struct shm_region *r, unsigned slots, struct shm_error *e);
 
 struct shm_ring_reader {
     struct shm_region *region;
     uint64_t expected;              /* the ticket that is looked for next */
+    unsigned slots;                 /* whose rings are read */
     unsigned at;                    /* ring of the record that shm_ring_next gave last */
     bool spilled;                   /* a record with spill spans was passed; the caller may clear it */
     uint64_t cursor[SHM_SLOTS_MAX]; /* position of the first record not passed, by slot */

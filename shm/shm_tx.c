@@ -101,6 +101,7 @@ static bool
 ring_has_room(const struct shm_tx *tx)
 {
     const struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
+    xassert(tx->slot < atomic_load_explicit(&tx->region->header->ring_slots, memory_order_relaxed));
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     return head - atomic_load_explicit(&ring->tail, memory_order_acquire) + SHM_RECORD_UNITS_MAX <= SHM_RING_UNITS;
 }
