@@ -55,7 +55,9 @@ static const char base[] =
     "HSET tree @pairs:f:0:2000; HSET tree big @bytes:y:100000; HSET tree mid @bytes:z:9000;"
     "SET blob @bytes:b:50000; SET blob8 @bytes:b:8190; SET huge @bytes:h:300000; SETRANGE holes 200000 end;"
     "SET @bytes:K:5000 longkey; SET @bytes:L:20000 @bytes:v:20000; HSET @bytes:M:3000 @pairs:f:0:700;"
-    "HSET lf @pairs:f:0:600; HSET lf @bytes:F:4000 v; !db 1; SET a other; HSET tree @pairs:q:0:600; SET blob @bytes:1:40000; !db 0";
+    "HSET lf @pairs:f:0:600; HSET lf @bytes:F:4000 v; !db 1; SET a other; HSET tree @pairs:q:0:600; SET blob @bytes:1:40000; !db 0;"
+    "HSET tx @pairs:x:0:600; HSET tx big @bytes:x:30000; PEXPIRE tx 100000; SET bx @bytes:x:40000 PX 100000;"
+    "HSET cx @pairs:x:0:300; PEXPIRE cx 100000; SET @bytes:X:4000 v PX 100000";
 
 static const char *const kinds[] = {
     "SET a 2", "SET a 22222222222222222222222222222222222222222222222", "APPEND b more", "INCR c", "DEL a",
@@ -75,7 +77,7 @@ static const char *const kinds[] = {
     "APPEND blob8 xxxxxxxxxx", "SETRANGE blob8 5 q", "DEL blob8", "APPEND @bytes:K:5000 x", "DEL @bytes:K:5000",
     "RENAME @bytes:K:5000 k", "SETRANGE @bytes:L:20000 100 zz", "EXPIRE @bytes:L:20000 100", "DEL @bytes:L:20000",
     "HSET @bytes:M:3000 f1 q", "DEL @bytes:M:3000", "HDEL lf @bytes:F:4000", "HSET lf @bytes:F:4000 w",
-    "MSET a x b y new z", "MSET n1 1 n2 2 n3 3 n4 4", "HSET newtree @pairs:f:0:600", "!clock 200000; !expire",
+    "MSET a x b y new z", "MSET n1 1 n2 2 n3 3 n4 4", "HSET newtree @pairs:f:0:600", "!clock 200000; !expire", "!clock 200000; GET bx; HSET tx f v; DEL cx",
     "!reclaim-all", "!db 1", "!db 0", "!db 2", "SETNX a 5", "HSETNX small f q", "GETSET a 77", "BITOP NOT huge blob",
     "BITFIELD long SET u8 0 7", "RESTORE r 0 @dump:small", "RESTORE tree 0 @dump:chain REPLACE",
 };
