@@ -160,11 +160,12 @@ judge_aof(struct check *c, const char *path, const struct file_map *m, const str
     check_wrong(c, path, "offset %llu: %s", (unsigned long long)a->error.offset, a->error.text);
     say_saved(path, a, m->n);
     if (torn)
-        check_say(path, "the tail is torn: the writer stopped before it was written");
+        check_say(path, a->annotated ? "a torn tail: nothing behind it says that it was ever durable, as after a power cut"
+                                     : "a torn tail: the writer stopped before all of it was written");
     else if (a->result == AOF_IN_TORN)
         check_say(path, "the file ends too early and is not the last of its log: what follows it does not fit without what is missing");
     else
-        check_say(path, "this is damage, no torn tail");
+        check_say(path, "this is damage, no torn tail: it was whole once");
     if (!torn && c->o->fix && !c->o->lose_rest)
         check_say(path, "not touched: only --lose-rest cuts here, and gives up all that follows");
     if ((torn || c->o->lose_rest) && fix_tail(c, path, m, a->whole))
