@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "format/rdb_lzf.h"
 
 #define LENGTH_MAX 9u    /* bytes that a length takes */
 #define INT_CHARS 11u    /* longer strings are not tried as numbers */
@@ -71,10 +72,14 @@ render_int(uint8_t *p, const char *bytes, size_t n)
 
 /* A string that gets shorter by compression, into n + 1 + 2 * LENGTH_MAX bytes; 0: it does not. */
 static size_t
-render_compressed(uint8_t *p, const char *bytes, size_t n)
+render_compressed(uint8_t *p, const char *bytes, size_t n, enum rdb_compress how)
 {
     uint8_t *packed = p + 1 + 2 * LENGTH_MAX;
-    size_t len = n < COMPRESS_MIN ? 0 : lzf_compress(bytes, (unsigned)n, packed, (unsigned)(n - COMPRESS_GAIN));
+    size_t len = 0;
+    if (n >= COMPRESS_MIN && n <= RDB_LZF_SHORT_MAX && how == RDB_COMPRESS_FAST)
+        len = rdb_lzf_short((const uint8_t *)bytes, n, packed, n - COMPRESS_GAIN);
+    else if (n >= COMPRESS_MIN)
+        len = lzf_compress(bytes, (unsigned)n, packed, (unsigned)(n - COMPRESS_GAIN));
     if (len == 0)
         return 0;
     size_t at = 1;
@@ -86,14 +91,14 @@ render_compressed(uint8_t *p, const char *bytes, size_t n)
 }
 
 void
-rdb_out_string(struct buf *out, const char *bytes, size_t n, bool compress)
+rdb_out_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress)
 {
     if (!buf_reserve(out, n + 1 + 2 * LENGTH_MAX))
         return;
     uint8_t *p = (uint8_t *)out->data + out->len;
     size_t len = render_int(p, bytes, n);
-    if (len == 0 && compress)
-        len = render_compressed(p, bytes, n);
+    if (len == 0 && compress != RDB_PLAIN)
+        len = render_compressed(p, bytes, n, compress);
     if (len == 0) {
         len = render_length(p, n);
         if (n > 0)

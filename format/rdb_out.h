@@ -8,18 +8,24 @@
 #ifndef KVSTASH_FORMAT_RDB_OUT_H
 #define KVSTASH_FORMAT_RDB_OUT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "format/rdb.h"
 
+/* How strings are made shorter. */
+enum rdb_compress {
+    RDB_PLAIN = 0,       /* not at all */
+    RDB_COMPRESS = 1,    /* to the very bytes that Redis makes (DUMP) */
+    RDB_COMPRESS_FAST,   /* to what Redis reads as well */
+};
+
 void rdb_out_byte(struct buf *out, unsigned byte);
 /* A length or count, also in front of a string's bytes that come in pieces. */
 void rdb_out_length(struct buf *out, uint64_t n);
 /* A whole string: as a number where it is a small one, compressed if asked for and shorter so (n below 4 GiB). */
-void rdb_out_string(struct buf *out, const char *bytes, size_t n, bool compress);
+void rdb_out_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress);
 
 /* ---- a file's frame ---- */
 

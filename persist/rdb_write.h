@@ -14,6 +14,7 @@
 #define KVSTASH_PERSIST_RDB_WRITE_H
 
 #include "base/buf.h"
+#include "format/rdb_out.h"
 #include "types/type_walk.h"
 
 struct rdb_write_place {
@@ -26,14 +27,14 @@ struct rdb_write {
     struct buf *out;
     const struct shm_region *region;
     const struct shm_cut *cut; /* for the databases' counts; stays the caller's */
-    bool compress;
+    enum rdb_compress compress;
     struct rdb_write_place now, settled;
     unsigned copies_db;
     struct buf copies;         /* of this step; rdb_write.c's */
     struct buf scratch;
 };
 
-void rdb_write_begin(struct rdb_write *w, struct buf *out, const struct shm_region *r, const struct shm_cut *cut, bool compress);
+void rdb_write_begin(struct rdb_write *w, struct buf *out, const struct shm_region *r, const struct shm_cut *cut, enum rdb_compress compress);
 void rdb_write_end(struct rdb_write *w);
 struct type_walk_sink rdb_write_sink(struct rdb_write *w);
 /* What came since the last settle stands: the rest of it is rendered. */

@@ -189,7 +189,8 @@ begin_walk(struct snapshot *s)
     }
     s->step = WALKS;
     put_header(s);
-    rdb_write_begin(&s->write, &s->out, s->engine->region, &s->cut, config_yes(s->engine, PARAM_RDBCOMPRESSION));
+    rdb_write_begin(&s->write, &s->out, s->engine->region, &s->cut,
+        config_yes(s->engine, PARAM_RDBCOMPRESSION) ? RDB_COMPRESS_FAST : RDB_PLAIN);
     type_walk_begin(&s->walk, &s->engine->tx, &s->cut);
     if (s->order.cut)
         s->order.cut(s->order.arg, s->cut.ticket);

@@ -22,16 +22,16 @@
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
 /* How a string is put: as one of its own, or into a listpack. */
-typedef void put_fn(struct buf *out, const char *bytes, size_t n, bool compress);
+typedef void put_fn(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress);
 
 struct saver {
     struct buf *out;
-    bool compress;
+    enum rdb_compress compress;
     put_fn *put;
 };
 
 static void
-put_packed(struct buf *out, const char *bytes, size_t n, bool compress)
+put_packed(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress)
 {
     (void)compress;
     rdb_listpack_add(out, bytes, n);
@@ -57,7 +57,7 @@ put_view(const struct saver *s, const struct string_view *v)
 }
 
 void
-type_rdb_save_string(struct buf *out, const char *bytes, size_t n, bool compress)
+type_rdb_save_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress)
 {
     rdb_out_byte(out, RDB_FORM_STRING);
     rdb_out_string(out, bytes, n, compress);
@@ -80,7 +80,7 @@ type_rdb_form(const struct shm_entry_sh *e)
 }
 
 void
-type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress)
+type_rdb_save_view(struct buf *out, const struct string_view *v, enum rdb_compress compress)
 {
     put_view(&(struct saver){out, compress, rdb_out_string}, v);
 }
@@ -90,12 +90,12 @@ type_rdb_pack(const struct type_hash *h, struct buf *pack)
 {
     buf_truncate(pack, 0);
     size_t at = rdb_listpack_begin(pack);
-    type_hash_each(h, put_pair, &(struct saver){pack, false, put_packed});
+    type_hash_each(h, put_pair, &(struct saver){pack, RDB_PLAIN, put_packed});
     rdb_listpack_end(pack, at, 2 * type_hash_length(h));
 }
 
 void
-type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch)
+type_rdb_save_pack(struct buf *out, const struct type_hash *h, enum rdb_compress compress, struct buf *scratch)
 {
     type_rdb_pack(h, scratch);
     if (buf_failed(scratch))
@@ -105,7 +105,7 @@ type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, st
 }
 
 void
-type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress)
+type_rdb_save_hash(struct buf *out, const struct type_hash *h, enum rdb_compress compress)
 {
     struct buf pack;
     rdb_out_byte(out, type_rdb_form(h->entry));

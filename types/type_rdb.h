@@ -12,6 +12,7 @@
 #define KVSTASH_TYPES_TYPE_RDB_H
 
 #include "base/buf.h"
+#include "format/rdb_out.h"
 #include "format/rdb_value.h"
 #include "types/type_hash.h"
 
@@ -21,14 +22,14 @@
 /* ---- writing: type and value, then the footer. Memory failure is the buffer's sticky flag. ---- */
 
 /* compress: try to make long strings shorter (rdbcompression). */
-void type_rdb_save_string(struct buf *out, const char *bytes, size_t n, bool compress);
+void type_rdb_save_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress);
 /* Under the shard's lock. */
-void type_rdb_save_hash(struct buf *out, const struct type_hash *h, bool compress);
+void type_rdb_save_hash(struct buf *out, const struct type_hash *h, enum rdb_compress compress);
 /* In parts, as a file has them around a key: the type byte's value; a string; a hash that is no tree, with a buffer that may hold
  * anything and is used on the way. */
 unsigned type_rdb_form(const struct shm_entry_sh *e);
-void type_rdb_save_view(struct buf *out, const struct string_view *v, bool compress);
-void type_rdb_save_pack(struct buf *out, const struct type_hash *h, bool compress, struct buf *scratch);
+void type_rdb_save_view(struct buf *out, const struct string_view *v, enum rdb_compress compress);
+void type_rdb_save_pack(struct buf *out, const struct type_hash *h, enum rdb_compress compress, struct buf *scratch);
 /* The listpack itself of such a hash, in place of what the buffer held. */
 void type_rdb_pack(const struct type_hash *h, struct buf *pack);
 /* Version and checksum of everything from the buffer's first byte. */

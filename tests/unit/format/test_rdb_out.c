@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <liblzf/lzf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/crc.h"
+#include "format/rdb_lzf.h"
 
 static struct buf out;
 
@@ -73,6 +75,30 @@ Test(rdb_out, repeated_bytes_are_compressed_where_asked_for)
     buf_destroy(&out);
     string("xxxxxxxxxxxxxxxxxxxx", true); /* 20 bytes */
     EXPECT("\x14" "xxxxxxxxxxxxxxxxxxxx");
+}
+
+/* liblzf reads what was compressed here: every length, from bytes that repeat to bytes by chance; and never beyond the room. */
+Test(rdb_out, short_strings_are_compressed_as_liblzf_reads_them)
+{
+    static uint8_t in[RDB_LZF_SHORT_MAX], packed[RDB_LZF_SHORT_MAX], back[RDB_LZF_SHORT_MAX];
+    unsigned shortened = 0;
+    for (unsigned letters = 1; letters <= 256; letters *= 4)
+        for (size_t n = 1; n <= sizeof in; n += 1 + n / 16) {
+            for (size_t i = 0; i < n; i++)
+                in[i] = (uint8_t)((i * 2654435761u >> 7 ^ i * i / 5) % letters + (i % 50 < 30 ? 'a' : 0));
+            for (size_t room = n; room + n / 3 + 1 > n; room -= 1 + n / 7) {
+                memset(packed, 0xEE, sizeof packed);
+                size_t len = rdb_lzf_short(in, n, packed, room);
+                cr_assert_leq(len, room);
+                cr_assert(room == sizeof packed || packed[room] == 0xEE, "nothing behind the room");
+                shortened += len > 0;
+                if (len > 0)
+                    cr_assert(lzf_decompress(packed, (unsigned)len, back, (unsigned)n) == n && memcmp(in, back, n) == 0, "%zu bytes", n);
+                if (room < 1 + n / 7)
+                    break;
+            }
+        }
+    cr_assert_gt(shortened, 100);
 }
 
 static void
