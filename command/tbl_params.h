@@ -248,7 +248,7 @@ PARAM_NUMBER(AOF_USE_RDB_PREAMBLE, "aof-use-rdb-preamble", NULL, BOOL, "yes", ID
     "Begin a rewritten append-only file with a snapshot.")
 PARAM_NUMBER(AOF_TIMESTAMP_ENABLED, "aof-timestamp-enabled", NULL, BOOL, "no", 0, PERSISTENCE,
     "Note the time in the append-only file.")
-PARAM_NUMBER(AOF_REWRITE_INCREMENTAL_FSYNC, "aof-rewrite-incremental-fsync", NULL, BOOL, "yes", IDLE, PERSISTENCE,
+PARAM_NUMBER(AOF_REWRITE_INCREMENTAL_FSYNC, "aof-rewrite-incremental-fsync", NULL, BOOL, "yes", 0, PERSISTENCE,
     "Sync the append-only file piece by piece while it is rewritten.")
 PARAM_NUMBER(AOF_DISABLE_AUTO_GC, "aof-disable-auto-gc", NULL, BOOL, "no", 0, PERSISTENCE,
     "Keep parts of the append-only file that are no longer needed.")

@@ -15,6 +15,7 @@
 #include "process/process.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_proc.h"
+#include "shm/shm_ring.h"
 
 #define MS 1000000LL
 #define LATE_NS (1000 * MS)    /* between two looks: the master was stopped or starved, and so may others have been */
@@ -58,6 +59,18 @@ memory_is_short(const struct shm_region *r)
     return atomic_load(&h->free_spans) == 0 && atomic_load(&h->committed_extents) >= atomic_load(&h->committed_limit);
 }
 
+/* Are there records that the persister has not dealt with? Their writers will wait for it. */
+static bool
+log_waits(const struct shm_region *r)
+{
+    if (!shm_ring_logging(r))
+        return false;
+    for (unsigned i = 0; i < atomic_load(&r->header->ring_slots); i++)
+        if (shm_ring_filled(&r->rings[i]) > 0)
+            return true;
+    return false;
+}
+
 static bool
 in_the_way(const struct watch *w, unsigned slot)
 {
@@ -67,6 +80,8 @@ in_the_way(const struct watch *w, unsigned slot)
     if (atomic_load(&shm_region_journal(r, slot)->state) != SHM_JOURNAL_IDLE || atomic_load(&s->state) != SHM_PROC_UP)
         return true;
     if (atomic_load(&s->kind) == SHM_PROC_HOUSEKEEPER && atomic_load(&r->header->commit_wanted) != w->slot[slot].commit_wanted)
+        return true;
+    if (atomic_load(&s->kind) == SHM_PROC_PERSISTER && log_waits(r))
         return true;
     if (epoch != SHM_EPOCH_QUIESCENT && atomic_load(&r->header->epoch) - epoch > EPOCHS_BEHIND && memory_is_short(r))
         return true;

@@ -1,7 +1,7 @@
 /* watch.h - finds children that make no progress while they stand in the way of others.
  *
  * In the way is: a journal not IDLE, a lock held, a slot taken over but not served, an epoch word that keeps memory back
- * while there is none, and the housekeeper while somebody waits for memory. Nobody else is judged, and nobody when the
+ * while there is none, the housekeeper while somebody waits for memory, and the persister while the log holds records. Nobody else is judged, and nobody when the
  * master itself was late.
  *
  * Process: master. Locks: none; reads lock words and slots. Crash: nothing is left.

@@ -178,10 +178,12 @@ static void
 begin_walk(struct snapshot *s)
 {
     uint64_t total = 0;
+    enum param_id incremental =
+        s->order.purpose == SNAPSHOT_AOF_BASE ? PARAM_AOF_REWRITE_INCREMENTAL_FSYNC : PARAM_RDB_SAVE_INCREMENTAL_FSYNC;
     for (unsigned db = 0; db < s->engine->region->databases; db++)
         total += s->cut.db[db].keys;
     atomic_store(&s->shared->keys_total, total);
-    s->file = file_aside_begin(s->thread, s->order.dir, s->name, config_yes(s->engine, PARAM_RDB_SAVE_INCREMENTAL_FSYNC));
+    s->file = file_aside_begin(s->thread, s->order.dir, s->name, config_yes(s->engine, incremental));
     if (!s->file) {
         shm_cut_abort(s->engine->region, s->cut.epoch);
         fail(s, "no private memory");
