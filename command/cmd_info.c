@@ -155,7 +155,8 @@ info_memory(struct info *i)
     FIELD(i, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%ld", ratio(m.resident, m.used), (long)(m.resident - m.used));
     buf_append_str(i->text, "mem_not_counted_for_evict:0\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n"
                             "mem_clients_slaves:0\r\n");
-    FIELD(i, "mem_clients_normal:%lu\r\nmem_cluster_links:0\r\nmem_aof_buffer:0\r\nmem_allocator:kv-stash", (unsigned long)m.clients);
+    FIELD(i, "mem_clients_normal:%lu\r\nmem_cluster_links:0\r\nmem_aof_buffer:%lu\r\nmem_allocator:kv-stash", (unsigned long)m.clients,
+        (unsigned long)atomic_load(&i->engine->control->persist.aof_buffered));
     buf_append_str(i->text, "active_defrag_running:0\r\nlazyfree_pending_objects:0\r\nlazyfreed_objects:0\r\n");
     FIELD(i, "region_bytes:%lu\r\nregion_committed_bytes:%lu", (unsigned long)h->bytes, (unsigned long)m.committed);
     FIELD(i, "region_limit_bytes:%lu\r\nregion_free_bytes:%lu", (unsigned long)(atomic_load(&h->committed_limit) * SHM_EXTENT_BYTES),

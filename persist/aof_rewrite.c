@@ -38,7 +38,7 @@ ended(struct aof *a, bool ok)
     if (ok)
         atomic_store(&s->rewrites, atomic_load(&s->rewrites) + 1);
     atomic_store(&s->rewrite_runs, 0);
-    a->base_again_ns = ok ? 0 : clock_ns() + (a->published ? AUTO_AGAIN_NS : AGAIN_NS);
+    a->base_again_ns = ok ? 0 : clock_ns() + (a->published && a->phase == AOF_RUNNING ? AUTO_AGAIN_NS : AGAIN_NS);
 }
 
 static void

@@ -120,21 +120,28 @@ aof_wake_workers(struct aof *a, uint64_t durable)
     }
 }
 
+/* Lets replies go that wait for tickets up to this one. What no manifest names is lost with the machine. */
+static void
+tell_durable(struct aof *a, uint64_t ticket)
+{
+    struct persist_sh *s = a->p->shared;
+    if (!a->published || ticket <= atomic_load(&s->durable))
+        return;
+    SHM_POINT();
+    atomic_store(&s->durable, ticket); /* seq_cst; pairs with the look of who has stored `wanted` */
+    SHM_POINT();
+    aof_wake_workers(a, ticket);
+}
+
 void
 aof_set_durable(struct aof *a, uint64_t ticket, uint64_t end)
 {
-    struct persist_sh *s = a->p->shared;
     if (ticket > a->durable)
         a->durable = ticket;
     a->durable_end = end;
     if (a->let_go <= a->durable)
         a->let_go_since_ns = 0;
-    if (!a->published) /* what no manifest names is lost with the machine */
-        return;
-    SHM_POINT();
-    atomic_store(&s->durable, a->durable); /* seq_cst; pairs with the look of who has stored `wanted` */
-    SHM_POINT();
-    aof_wake_workers(a, a->durable);
+    tell_durable(a, a->durable);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------ */
@@ -219,6 +226,8 @@ note_success(struct aof *a, struct log_group *g)
         aof_recovered(a);
     if (g->write.sync)
         aof_set_durable(a, g->last, tail->offset);
+    else if (aof_policy(a) == AOF_FSYNC_ALWAYS && aof_sync_is_put_off(a))
+        tell_durable(a, g->last); /* as in Redis, nobody waits for the disk then */
 }
 
 static void
