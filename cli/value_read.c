@@ -291,7 +291,7 @@ static bool
 read_pending(struct reading *g, size_t at, struct pending *p)
 {
     if (!is(g, at, JSON_ARRAY) || g->j->token[at].count != 3 || !json_int(g->j, at + 2, &p->delivered_ms) ||
-        !json_int(g->j, at + 3, &p->deliveries))
+        !json_int(g->j, at + 3, &p->deliveries) || p->deliveries < 0)
         return wrong(g, "a pending entry is not an id, a time and a number");
     return read_id(g, at + 1, &p->id);
 }
@@ -370,6 +370,8 @@ read_about(struct reading *g, size_t token, struct rdb_stream_about *about)
     int64_t length, added;
     if (!member_int(g, token, "length", &length) || !member_int(g, token, "entries_added", &added))
         return false;
+    if (length < 0 || added < 0)
+        return wrong(g, "a number of its stream is below 0");
     about->length = (uint64_t)length;
     about->added = (uint64_t)added;
     return member_id(g, token, "last_id", &about->last) && member_id(g, token, "first_id", &about->first) &&
