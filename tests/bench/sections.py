@@ -114,9 +114,9 @@ def aof(out, short):
 
 def aof_always(out, short):
     options = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
-    out.note("append-only file with appendfsync always, 64-byte values, 50 connections that each wait for the reply; one worker, whose persister "
-             "has the other core, as Redis's own threads may")
-    with servers.Kvstash(*options, cores="0,1") as ours, servers.Redis(*options) as theirs:
+    out.note("append-only file with appendfsync always, 64-byte values, 50 connections that each wait for the reply; one worker; both "
+             "servers have both cores, for what they do beside the serving")
+    with servers.Kvstash(*options, cores="0,1") as ours, servers.Redis(*options, cores="0,1") as theirs:
         for pair in servers.pairs(ours, theirs, "-t", "set", "-k", 100000, *rounds(short)):
             rate = pair["ops_per_s"]
             out.row("SET, from one to the next", "us", 1e6 / rate["first"], 1e6 / rate["second"], ratio_goal=1)

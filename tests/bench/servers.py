@@ -33,11 +33,12 @@ class Kvstash(harness.Kvstash):
 
 
 class Redis(harness.Redis):
-    def __init__(self, *options):
+    def __init__(self, *options, cores="0"):
         super().__init__("--maxclients", "20000", *options)
+        self.cores = cores
 
     def arguments(self):
-        return pinned("0", super().arguments())
+        return pinned(self.cores, super().arguments())
 
     def processes(self):
         """The server, and the child that saves for it."""
