@@ -3,7 +3,7 @@
  *   CUTS ---cut---> WALKS ---image complete, file given its end---> FINISHES ---file thread is done---> IDLE, done()
  *     `------------ abort, failure: the cut is given up, the file removed ------^
  *
- * While it walks, an idle watcher keeps the loop turning: each turn is at most about a millisecond of steps, between which the
+ * While it walks, an idle watcher keeps the loop turning: each turn is at most a quarter of a millisecond of steps, between which the
  * loop's other work is done. It rests while the file thread is behind, or a lock was not to be had.
  *
  * Process: persister, main thread. Locks, crash, fails: see snapshot.h.
@@ -11,6 +11,7 @@
 #include "persist/snapshot.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #include "persist/rdb_write.h"
 #include "shm/shm_lock.h"
 
-#define TURN_NS 1000000          /* of steps in one turn of the loop */
+#define TURN_NS 250000           /* of steps in one turn of the loop */
 #define PATIENCE_US 50           /* for a shard's lock, a step */
 #define CUT_TRIES_NS 50000000    /* after so long the cut waits for locks as long as it takes */
 #define AGAIN_S 0.001            /* from a lock that was not to be had to the next try */
@@ -303,6 +304,7 @@ walk_turn(struct snapshot *s)
     else
         while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && clock_ns() < until)
             ;
+    sched_yield(); /* to a worker that waits for this core */
     if (s->step != WALKS)
         return;
     tell_progress(s);
