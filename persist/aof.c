@@ -356,10 +356,31 @@ try_again(struct aof *a)
 
 /* ---- the end -------------------------------------------------------------------------------------------------------------------- */
 
+/* Says at the end of the file that all of it is on the disk, so that no damage to its last group can be taken for a torn write. */
+static int
+mark_end(struct aof *a)
+{
+    char line[AOF_GROUP_LINE];
+    uint64_t last = a->tail.last;
+    if (last < a->tail.head.first_ticket || a->marked >= last)
+        return 0;
+    aof_group_render(line, &a->tail.head, &(struct aof_group){.first = last + 1, .last = last, .durable = last, .hash = aof_group_hash(NULL, 0)});
+    ssize_t n = pwrite(a->tail.fd, line, sizeof line, (off_t)a->tail.offset);
+    if (n == (ssize_t)sizeof line)
+        return fdatasync(a->tail.fd) != 0 ? aof_dir_fail(&a->dir, "sync at its end", &a->tail) : 0;
+    int error = n < 0 ? errno : ENOSPC;
+    if (n > 0 && ftruncate(a->tail.fd, (off_t)a->tail.offset) != 0)
+        error = errno; /* a part of the line stays: it will be cut off as a torn write */
+    errno = error;
+    return aof_dir_fail(&a->dir, "mark the end of", &a->tail);
+}
+
 static int
 work_close(struct aof *a)
 {
-    int error = a->tail.fd >= 0 && fdatasync(a->tail.fd) != 0 ? aof_dir_fail(&a->dir, "sync at its end", &a->tail) : 0;
+    int error = 0;
+    if (a->tail.fd >= 0)
+        error = fdatasync(a->tail.fd) != 0 ? aof_dir_fail(&a->dir, "sync at its end", &a->tail) : mark_end(a);
     if (a->tail.fd >= 0)
         close(a->tail.fd);
     a->tail = (struct aof_tail){.fd = -1};

@@ -268,7 +268,7 @@ aof_dir_increment(struct aof_dir *d, const struct aof_head *head, struct aof_tai
     if (tail->fd < 0)
         return fail(d, "make", name);
     aof_head_render(line, head);
-    if (write_all(tail->fd, line, sizeof line) == 0 && fsync(tail->fd) == 0)
+    if (write_all(tail->fd, line, sizeof line) == 0 && fsync(tail->fd) == 0 && fsync(d->fd) == 0) /* its name too: a manifest follows */
         return 0;
     int error = fail(d, "write", name);
     aof_dir_drop(d, tail);
