@@ -420,7 +420,7 @@ static void
 info_processes(struct info *i)
 {
     static const char *const kinds[] = {"none", "worker", "housekeeper", "persister", "replicator", "cluster", "exporter",
-        "master", "tool"};
+        "master", "loader", "tool"};
     static const char *const states[] = {"vacant", "starting", "up", "draining", "dead"};
     struct shm_region *r = i->engine->region;
     for (unsigned s = 0; s < r->nslots; s++) {

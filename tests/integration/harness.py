@@ -202,6 +202,7 @@ class Server:
         self.dir = tempfile.mkdtemp(prefix="kvstash-test-")
         self.log_path = os.path.join(self.dir, "log")
         self.log = ""  # the whole log, once stopped
+        self.begun = 0  # where in it the last start began
         servers.append(self)
 
     def arguments(self):
@@ -226,6 +227,7 @@ class Server:
         """Runs the server and waits until it says in its log that it is ready, and answers PING."""
         for attempt in range(STARTS):
             self.port = free_port()
+            self.begun = len(self.read_log())
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(self.arguments() + self.options, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=subprocess.STDOUT, cwd=self.dir)
@@ -242,7 +244,7 @@ class Server:
                 return False
             try:
                 with self.connect(timeout=1) as c:
-                    if c.command("PING") is not None and READY in self.read_log():
+                    if c.command("PING") is not None and READY in self.read_log()[self.begun:]:
                         return True
             except (OSError, EOFError):
                 pass

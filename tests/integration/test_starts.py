@@ -1,0 +1,433 @@
+#!/usr/bin/python3
+"""test_starts.py - every kind of start: redis-server's own files of all settings, a region that was left by kill -9, files named with
+--restore-from, a load whose loader is stopped and killed, and all that is refused, each with its message and status 1.
+
+Which of region, log and snapshot is taken in every combination is tests/unit/master/test_boot.c's; here the bytes are real.
+"""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import harness
+
+DATABASES = 3
+
+
+def fill(c, seed, keys=400):
+    """Keys of every encoding that strings and hashes have, in several databases, with and without expiry."""
+    rnd = random.Random(seed)
+    for db in range(DATABASES):
+        c.command("SELECT", db)
+        batch = []
+        for i in range(keys):
+            kind = rnd.randrange(9)
+            key = "k%d:%d" % (seed, i) if kind else str(rnd.randrange(1 << 33))
+            if kind < 5:
+                value = [str(rnd.randrange(-1 << 40, 1 << 40)), "short", "y" * 200, bytes(rnd.randrange(256) for _ in range(60)),
+                         "x" * rnd.randrange(20000)][kind]
+                batch.append(("SET", key, value))
+            elif kind == 5:
+                batch.append(("HSET", key, "a", 1, "b", "text", "c", "300"))
+            elif kind == 6:
+                batch.append(("HSET", key, *sum((["f%d" % j, "v" * rnd.randrange(90)] for j in range(rnd.randrange(1, 30))), [])))
+            elif kind == 7:
+                batch.append(("HSET", key, *sum((["f%d" % j, str(j)] for j in range(600)), [])))
+            else:
+                batch.append(("SET", "long" * 600 + str(i), "v"))
+            if rnd.randrange(3) == 0:
+                batch.append(("PEXPIREAT", batch[-1][1], 4102444800000 + rnd.randrange(1000000)))
+        c.pipeline(batch)
+    c.command("SELECT", 0)
+
+
+def change(c, seed):
+    """What a log holds: commands of one key, of several, transactions, other databases, and everything at once."""
+    rnd = random.Random(seed)
+    for i in range(60):
+        c.pipeline([("SELECT", rnd.randrange(DATABASES)), ("MSET", *sum((["m%d" % rnd.randrange(50), str(i)] for _ in range(4)), [])),
+                    ("INCRBY", "counter", i), ("APPEND", "grown", "piece"), ("SETRANGE", "grown", 5, "xx"),
+                    ("RENAME", "m%d" % rnd.randrange(50), "renamed%d" % i), ("HINCRBYFLOAT", "floats", "f%d" % (i % 7), "0.25"),
+                    ("COPY", "grown", "copy%d" % (i % 5), "REPLACE"), ("DEL", "m1", "m2", "m3"), ("SET", "ttl%d" % i, "v", "EX", 100000),
+                    ("GETEX", "ttl%d" % (i // 2), "PERSIST"), ("HSET", "big", *sum((["b%d" % (i * 20 + j), "w"] for j in range(20)), []))])
+        c.pipeline([("MULTI",), ("SET", "t1", i), ("SET", "t2", i), ("INCR", "t1"), ("HDEL", "big", "b%d" % i), ("EXEC",)])
+    c.pipeline([("SWAPDB", 0, 1), ("SELECT", 2), ("FLUSHDB",), ("SET", "after", "flush"), ("SELECT", 0)])
+
+
+def expiries(c):
+    """Exact expiry of every key."""
+    found = {}
+    for db in range(DATABASES):
+        c.command("SELECT", db)
+        keys = c.command("KEYS", "*")
+        found.update(zip(((db, k) for k in keys), c.pipeline([("PEXPIRETIME", k) for k in keys])))
+    c.command("SELECT", 0)
+    return found
+
+
+def state(server):
+    with server.connect() as c:
+        return c.command("DEBUG", "DIGEST"), expiries(c)
+
+
+class Files:
+    """What redis-server wrote into its directory, and the state it was in."""
+
+    def __init__(self, *options, seed=1, changes=True, log=True):
+        with harness.Redis(*(("--appendonly", "yes") if log else ()), *options) as redis:
+            with redis.connect() as c:
+                fill(c, seed)
+                if log:
+                    c.command("BGREWRITEAOF")
+                    while "aof_rewrite_in_progress:1" in c.command("INFO", "persistence").decode() or \
+                            "aof_rewrite_scheduled:1" in c.command("INFO", "persistence").decode():
+                        time.sleep(0.02)
+                if changes:
+                    change(c, seed)
+                assert c.command("SAVE") == "OK"
+            self.state = state(redis)
+            redis.stop()
+            self.saved = os.path.join(harness.tempfile.mkdtemp(prefix="kvstash-test-"), "d")
+            shutil.copytree(redis.dir, self.saved)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(os.path.dirname(self.saved))
+
+    def path(self, *names):
+        return os.path.join(self.saved, *names)
+
+    def server(self, *options, **more):
+        """A server over a copy of the files."""
+        server = harness.Kvstash(*options, **more)
+        for name in os.listdir(self.saved):
+            if name in ("dump.rdb", "appendonly.aof", "appendonlydir"):
+                src = self.path(name)
+                (shutil.copytree if os.path.isdir(src) else shutil.copy)(src, os.path.join(server.dir, name))
+        return server
+
+
+def loads_equal(files, *options, said):
+    with files.server(*options) as server:
+        got = state(server)
+        assert got[0] == files.state[0], "digests differ with %s" % (options,)
+        assert got[1] == files.state[1], "expiries differ with %s" % (options,)
+        assert said in server.read_log(), server.read_log()
+
+
+def status_and_log(server):
+    """Starts a server that must not come up."""
+    server.port = harness.free_port()
+    done = subprocess.run(server.arguments() + server.options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
+
+
+def refused(server, *parts):
+    try:
+        status, log = status_and_log(server)
+        assert status == 1, "status %d:\n%s" % (status, log)
+        for part in parts:
+            assert part in log, "%r is not in:\n%s" % (part, log)
+        assert not os.path.exists(server.region) or "region" in " ".join(parts), "a region was left behind"
+    finally:
+        server.discard()
+
+
+# ---- redis-server's files ----------------------------------------------------------------------------------------------------
+
+def snapshots():
+    for options in ((), ("--rdbcompression", "no"), ("--rdbchecksum", "no"), ("--hash-max-listpack-entries", "4")):
+        with Files(*options, log=False, changes=False, seed=len(options)) as files:
+            loads_equal(files, said="loaded in")
+
+
+def logs():
+    for i, options in enumerate(((), ("--aof-use-rdb-preamble", "no"), ("--aof-timestamp-enabled", "yes"))):
+        with Files(*options, seed=10 + i) as files:
+            loads_equal(files, "--appendonly", "yes", said="appendonlydir/appendonly.aof.manifest loaded")
+            loads_equal(files, "--restore-from", files.path("appendonlydir"), said="--restore-from names it")
+            loads_equal(files, "--restore-from", files.path("appendonlydir", "appendonly.aof.manifest"), said="--restore-from names it")
+            loads_equal(files, "--restore-from", files.path("dump.rdb"), said="dump.rdb loaded")
+
+
+def old_log():
+    """A log of one file with an RDB preamble, as Redis wrote before 7: it becomes the base, as Redis 7 does."""
+    with Files(seed=20) as files:
+        folder = files.path("appendonlydir")
+        parts = sorted(os.listdir(folder))
+        data = b"".join(open(os.path.join(folder, p), "rb").read() for kind in ("base", "incr") for p in parts if kind in p)
+        shutil.rmtree(folder)
+        with open(files.path("appendonly.aof"), "wb") as f:
+            f.write(data)
+        loads_equal(files, "--restore-from", files.path("appendonly.aof"), said="--restore-from names it")
+        with files.server("--appendonly", "yes") as server:
+            assert state(server) == files.state
+            assert not os.path.exists(os.path.join(server.dir, "appendonly.aof"))
+            assert os.path.exists(os.path.join(server.dir, "appendonlydir", "appendonly.aof"))
+
+
+def snapshot_beside_appendonly():
+    """With appendonly yes and a snapshot alone, Redis 7.0 begins empty."""
+    with Files(log=False, changes=False, seed=30) as files, harness.Redis() as redis:
+        redis.stop()
+        shutil.copy(files.path("dump.rdb"), redis.dir)
+        redis.options = ["--appendonly", "yes"]
+        redis.start()
+        assert redis.command("DBSIZE") == 0
+        with files.server("--appendonly", "yes") as server:
+            assert server.command("DBSIZE") == 0
+            assert "is NOT loaded" in server.read_log()
+
+
+# ---- damage ------------------------------------------------------------------------------------------------------------------
+
+def increment(server):
+    folder = os.path.join(server.dir, "appendonlydir")
+    return os.path.join(folder, [n for n in sorted(os.listdir(folder)) if "incr" in n][-1])
+
+
+def torn_logs():
+    with Files(seed=40) as files:
+        for tail in (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9\r\nhalf", b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n", b"*"):
+            with files.server("--appendonly", "yes") as server:
+                server.stop()
+                with open(increment(server), "ab") as f:
+                    f.write(tail)
+                server.start()
+                assert state(server) == files.state
+                assert "its end is not whole" in server.read_log()
+            server = files.server("--appendonly", "yes", "--aof-load-truncated", "no")
+            size = os.path.getsize(increment(server))
+            with open(increment(server), "ab") as f:
+                f.write(tail)
+            refused(server, "byte %d" % size, "aof-load-truncated")
+
+
+def damaged_files():
+    with Files(seed=50) as files:
+        server = files.server("--appendonly", "yes")
+        with open(increment(server), "r+b") as f:
+            f.seek(300)
+            f.write(b"\xff\xff\xff\xff")
+        refused(server, "incr.aof: byte ", "kvstash-cli check")
+        server = files.server("--appendonly", "yes")
+        with open(increment(server), "ab") as f:
+            f.write(b"*1\r\n$7\r\nNOTHERE\r\n")
+        refused(server, "'NOTHERE' is a command that this version does not have")
+        server = files.server("--appendonly", "yes")
+        with open(os.path.join(server.dir, "appendonlydir", "appendonly.aof.manifest"), "a") as f:
+            f.write("nonsense\n")
+        refused(server, "manifest", "line ")
+        server = files.server("--appendonly", "yes")
+        os.unlink(increment(server))
+        refused(server, "incr.aof: No such file")
+        server = files.server()
+        with open(os.path.join(server.dir, "dump.rdb"), "r+b") as f:
+            f.seek(-1, 2)
+            f.write(b"\x00")
+        refused(server, "dump.rdb: byte ", "checksum")
+        server = files.server()
+        with open(os.path.join(server.dir, "dump.rdb"), "r+b") as f:
+            f.truncate(1000)
+        refused(server, "dump.rdb: byte ")
+        with open(os.path.join(files.saved, "dump.rdb"), "wb") as f:
+            f.write(b"something else")
+        refused(files.server(), "dump.rdb: ")
+
+
+# ---- the directory -----------------------------------------------------------------------------------------------------------
+
+def directories():
+    server = harness.Kvstash("--appendonly", "yes")
+    open(os.path.join(server.dir, "appendonlydir"), "w").close()
+    refused(server, "appendonlydir is no directory", "appenddirname")
+    server = harness.Kvstash()
+    os.mkdir(os.path.join(server.dir, "dump.rdb"))
+    refused(server, "dump.rdb is a directory", "dbfilename")
+    server = harness.Kvstash()
+    server.options = ["--dir", os.path.join(server.dir, "log", "under", "a", "file")]
+    open(server.log_path, "w").close()
+    refused(server, "cannot make the data directory")
+    server = harness.Kvstash("--restore-from", "/nowhere/at/all.rdb")
+    refused(server, "--restore-from: /nowhere/at/all.rdb: No such file")
+    if os.geteuid() == 0:
+        server = harness.Kvstash()
+        lock = os.path.join(server.dir, "kvstash.lock")
+        open(lock, "w").close()
+        os.chown(lock, 65534, -1)
+        refused(server, "is of another user")
+    with harness.Kvstash() as first:
+        second = harness.Kvstash()
+        second.options = ["--dir", first.dir]
+        refused(second, "is in use by a running server")
+
+
+def full_disk():
+    if os.geteuid() != 0:
+        print("full disk: skipped, needs root to mount a file system")
+        return
+    server = harness.Kvstash()
+    small = os.path.join(server.dir, "small")
+    os.mkdir(small)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], stderr=subprocess.DEVNULL, check=False).returncode:
+        print("full disk: skipped, a file system cannot be mounted here")
+        server.discard()
+        return
+    try:
+        with open(os.path.join(small, "filler"), "wb") as f:
+            try:
+                f.write(b"x" * (1 << 20))
+            except OSError:
+                pass
+        server.options = ["--dir", small]
+        refused(server, "No space left on device", "room")
+    finally:
+        subprocess.run(["umount", small], check=False)
+
+
+# ---- regions -----------------------------------------------------------------------------------------------------------------
+
+def kill_everything(server):
+    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=False).stdout.split()
+    for pid in [server.process.pid] + [int(p) for p in children]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    server.process.wait()
+
+
+def left_regions():
+    """What kill -9 of everything leaves is served on; what an orderly end leaves is files."""
+    with harness.Kvstash() as server:
+        with server.connect() as c:
+            fill(c, 60)
+        before = state(server)
+        kill_everything(server)
+        server.start()
+        assert state(server) == before
+        assert "starting from the region" in server.read_log()
+        server.stop()
+        server.start()
+        assert server.command("DBSIZE") in (0, len([k for k in before[1] if k[0] == 0]))
+        identity = open(os.path.join(server.dir, "kvstash.id"), encoding="ascii").readline()
+        server.stop()
+        server.start()
+        assert open(os.path.join(server.dir, "kvstash.id"), encoding="ascii").readline() == identity
+    with Files(log=False, changes=False, seed=61) as files, files.server("--save", "") as server:
+        server.command("SET", "only", "in the region")
+        kill_everything(server)
+        server.start()
+        assert server.command("GET", "only") == b"in the region"
+        assert "is not loaded, because the region is alive" in server.read_log()
+        kill_everything(server)
+        server.options += ["--restore-from", os.path.join(server.dir, "dump.rdb")]
+        server.start()
+        assert state(server) == files.state
+        assert "is given up for it" in server.read_log()
+
+
+def foreign_regions():
+    """A region of another directory, and one that was left behind while its directory went on in another."""
+    with harness.Kvstash() as server:
+        server.command("SET", "a", "1")
+        kill_everything(server)
+        other = harness.Kvstash()
+        other.region = server.region
+        status, log = status_and_log(other)
+        assert status == 1 and "does not belong to the data directory" in log, log
+        elsewhere = harness.Kvstash()
+        elsewhere.dir = server.dir
+        elsewhere.start()
+        elsewhere.command("SET", "b", "2")
+        elsewhere.stop()
+        status, log = status_and_log(server)
+        assert status == 1 and "was left behind" in log, log
+        os.unlink(server.region)
+        server.start()
+
+
+# ---- the load itself ---------------------------------------------------------------------------------------------------------
+
+def pids_of(server, kind):
+    return [int(v.split(",")[0][4:]) for k, v in server.info("processes").items() if k.startswith(kind)]
+
+
+def while_loading():
+    """What is answered meanwhile; a loader that is stopped holds the load, one that is killed has it begin anew."""
+    with harness.Redis() as redis:
+        redis.command("DEBUG", "POPULATE", 300000, "key", 32)
+        redis.command("SAVE")
+        digest = redis.command("DEBUG", "DIGEST")
+        dump = os.path.join(redis.dir, "dump.rdb")
+        server = harness.Kvstash()
+        shutil.copy(dump, server.dir)
+    server.port = harness.free_port()
+    with open(server.log_path, "ab") as log:
+        server.process = subprocess.Popen(server.arguments(), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        loaders, end = [], time.monotonic() + 20
+        while not loaders and time.monotonic() < end and harness.READY not in server.read_log():
+            try:
+                loaders = pids_of(server, "loader")
+            except (OSError, EOFError):
+                pass
+        if loaders:
+            os.kill(loaders[0], signal.SIGSTOP)
+            with server.connect() as c:
+                if harness.READY not in server.read_log() and server.info("persistence")["loading"] == "1":
+                    error = harness.Error("LOADING Redis is loading the dataset in memory")
+                    for args in (("PING",), ("GET", "a"), ("SET", "a", "b"), ("DBSIZE",), ("FLUSHALL",), ("DEBUG", "DIGEST"), ("DEBUG", "RELOAD")):
+                        assert c.command(*args) == error, args
+                    assert c.command("SELECT", 1) == "OK"
+                    fields = server.info("persistence")
+                    assert int(fields["loading_total_bytes"]) == os.path.getsize(os.path.join(server.dir, "dump.rdb"))
+                    assert 0 <= float(fields["loading_loaded_perc"]) <= 100
+                    assert {"loading_start_time", "loading_rdb_used_mem", "loading_loaded_bytes", "loading_eta_seconds"} <= set(fields)
+                else:
+                    print("the load was done before it could be looked at")
+            os.kill(loaders[0], signal.SIGKILL)
+        while harness.READY not in server.read_log():
+            assert time.monotonic() < end, server.read_log()
+            time.sleep(0.02)
+        assert server.command("DEBUG", "DIGEST") == digest
+        assert not pids_of(server, "loader")
+        server.stop()
+    finally:
+        server.discard()
+
+
+def reloads():
+    with Files(log=False, changes=False, seed=70) as files, files.server() as server:
+        for _ in range(5):
+            assert server.command("DEBUG", "RELOAD", "NOSAVE") == "OK"
+            assert state(server) == files.state
+        assert server.command("SET", "extra", "1") == "OK"
+        assert server.command("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE") == "OK"
+        assert server.command("GET", "extra") == b"1"
+        assert server.command("DEL", "extra") == 1
+        assert state(server) == files.state
+        os.unlink(os.path.join(server.dir, "dump.rdb"))
+        assert server.command("DEBUG", "RELOAD", "NOSAVE") == harness.Error("ERR Error trying to load the RDB dump, check server logs.")
+        assert state(server) == files.state
+        assert server.command("DEBUG", "RELOAD", "NOSUCH") == \
+            harness.Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+
+
+def main():
+    only = sys.argv[1:]
+    for part in (snapshots, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk, left_regions,
+                 foreign_regions, while_loading, reloads):
+        if only and part.__name__ not in only:
+            continue
+        begun = time.monotonic()
+        part()
+        print("%s: %.1f s" % (part.__name__, time.monotonic() - begun))
+
+
+harness.run(main)
