@@ -310,8 +310,9 @@ class Kvstash(Server):
 
     name = "kvstash"
 
-    def __init__(self, *options, workers=2, region_size=512 << 20, check=True):
+    def __init__(self, *options, workers=2, region_size=512 << 20, check=True, saves=False):
         super().__init__(*options)
+        self.saves = ["--save", ""] if not saves else []  # True: the save points are those of files, or the default ones
         self.workers = workers
         self.region_size = region_size
         self.check = check  # False: the test breaks what stop() looks at (password, debug commands)
@@ -319,7 +320,7 @@ class Kvstash(Server):
 
     def arguments(self):
         return [KVSTASH, "--port", str(self.port), "--workers", str(self.workers), "--dir", self.dir,
-                "--region", self.region, "--region-size", str(self.region_size), "--enable-debug-command", "yes", "--save", ""]
+                "--region", self.region, "--region-size", str(self.region_size), "--enable-debug-command", "yes"] + self.saves
 
     def worker_of(self, connection):
         """The number of the worker that serves this connection."""
