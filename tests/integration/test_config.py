@@ -373,8 +373,11 @@ def watched():
 def scores():
     """oom-score-adj: the master's score, and that of every worker, also of a successor."""
     def score(pid):
-        with open("/proc/%s/oom_score_adj" % pid) as f:
-            return int(f.read())
+        try:
+            with open("/proc/%s/oom_score_adj" % pid) as f:
+                return int(f.read())
+        except (FileNotFoundError, ProcessLookupError):
+            return None  # it was reaped between the list and the look
 
     def children(server):
         with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid)) as f:
