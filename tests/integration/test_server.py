@@ -156,6 +156,7 @@ def nobody_waits_for_a_worker_that_stands_still(server):
     """New clients, half of whom the kernel gives to the sleeper's socket, are served by the other worker meanwhile."""
     sleeper = server.connect()
     sleeper.send_raw(harness.encode("DEBUG", "SLEEP", "4"))
+    time.sleep(0.2)  # it sleeps now: what it had accepted before would wait with it
     begin = time.monotonic()
     others = [server.connect() for _ in range(40)]
     for c in others:
