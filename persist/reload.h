@@ -3,8 +3,8 @@
  *     gate closed -> (RELOAD: saved | LOADAOF: the log written to its end) -> keyspace wiped -> loaded -> gate open -> answered
  *
  * Commands of others wait at the gate; when the load itself takes longer than LOADING_QUIET_MS they are answered -LOADING. Without
- * the file that is to be read nothing is wiped, and the command answers with an error. If the file is damaged the server ends with
- * a message, as at a start: there is nothing left that it could serve.
+ * the file that is to be read nothing is wiped, and the command answers with an error. If the file is damaged there is
+ * nothing left to serve: the gate stays closed, and clients get -LOADING (CHANGELOG, known gaps).
  *
  * Process: persister, its only part of the load. Locks: see shm_gate.h. Crash: with the data whole the successor begins anew; in the load
  * it wipes and loads again, a few times.
