@@ -18,6 +18,8 @@
 #define INT_CHARS 11u    /* longer strings are not tried as numbers */
 #define COMPRESS_MIN 21u /* shorter strings are not compressed */
 #define COMPRESS_GAIN 4u /* bytes that compression must save */
+#define LZF_LITERALS 32u /* bytes that cannot be compressed, behind a byte that says how many they are */
+#define LZF_SLACK 16u    /* room that lzf_compress wants to see before it goes on */
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------------- */
 
@@ -106,6 +108,29 @@ rdb_out_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress c
         len += n;
     }
     out->len += len;
+}
+
+bool
+rdb_out_compress_piece(struct buf *packed, const char *bytes, size_t n, bool gain)
+{
+    size_t room = gain ? n - COMPRESS_GAIN : n + n / LZF_LITERALS + LZF_SLACK;
+    if (n < COMPRESS_MIN && gain)
+        return false;
+    if (!buf_reserve(packed, room))
+        return true; /* sticky */
+    unsigned len = lzf_compress(bytes, (unsigned)n, packed->data + packed->len, (unsigned)room);
+    packed->len += len;
+    return len > 0;
+}
+
+void
+rdb_out_compressed(struct buf *out, const struct buf *packed, uint64_t n)
+{
+    rdb_out_byte(out, RDB_LENGTH_ENCODED | RDB_ENC_LZF);
+    rdb_out_length(out, buf_pending(packed));
+    rdb_out_length(out, n);
+    buf_append(out, buf_head(packed), buf_pending(packed));
+    out->failed |= buf_failed(packed);
 }
 
 /* ---- the frame -------------------------------------------------------------------------------------------------------- */

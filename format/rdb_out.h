@@ -26,6 +26,12 @@ void rdb_out_byte(struct buf *out, unsigned byte);
 void rdb_out_length(struct buf *out, uint64_t n);
 /* A whole string: as a number where it is a small one, compressed if asked for and shorter so (n below 4 GiB). */
 void rdb_out_string(struct buf *out, const char *bytes, size_t n, enum rdb_compress compress);
+/* A long string compressed piece by piece: LZF's stream has no frame, so what was compressed apart may stand one behind the other
+ * (a reference reaches back into its own piece only). Appends to `packed`; with `gain`, false if that would save nothing: then nothing is
+ * appended. Without it pieces that do not get shorter grow by a 32nd. */
+bool rdb_out_compress_piece(struct buf *packed, const char *bytes, size_t n, bool gain);
+/* The string of n bytes that `packed` holds, complete. */
+void rdb_out_compressed(struct buf *out, const struct buf *packed, uint64_t n);
 
 /* ---- a file's frame ---- */
 

@@ -21,6 +21,8 @@ struct copy {
 _Static_assert(sizeof(struct copy) % 8 == 0, "entries are aligned");
 #define COPY_OF_ENTRY UINT32_MAX
 
+#define PACK_BYTES (64u << 10) /* of a large string compressed at once: at most 0.1 ms */
+
 /* ---- keys ------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -158,6 +160,47 @@ sink_entry(void *arg, unsigned db, const struct shm_entry_sh *e)
     return !rdb_write_failed(w);
 }
 
+/* ---- large strings ------------------------------------------------------------------------------------------------------ */
+
+/* A string of `n` bytes follows in pieces. */
+static void
+string_begin(struct rdb_write *w, uint64_t n)
+{
+    if (w->compress == RDB_PLAIN || n > RDB_WRITE_PACKED_MAX) {
+        rdb_out_length(w->out, n);
+        return;
+    }
+    w->now.string = n;
+    w->now.gathered = 0;
+}
+
+/* The string's beginning does not get shorter: it is written as it comes. */
+static void
+write_plainly(struct rdb_write *w)
+{
+    rdb_out_length(w->out, w->now.string);
+    buf_append(w->out, buf_head(&w->pieces), buf_pending(&w->pieces));
+    w->now.string = 0;
+}
+
+/* Compresses what came, if it is enough; writes the string if that was all of it. */
+static void
+pack_pieces(struct rdb_write *w)
+{
+    bool whole = w->now.gathered == w->now.string;
+    if (!whole && buf_pending(&w->pieces) < PACK_BYTES)
+        return;
+    if (!rdb_out_compress_piece(&w->packed, buf_head(&w->pieces), buf_pending(&w->pieces), buf_pending(&w->packed) == 0)) {
+        write_plainly(w);
+    } else if (whole) {
+        rdb_out_compressed(w->out, &w->packed, w->now.string);
+        w->now.string = 0;
+    }
+    buf_truncate(&w->pieces, 0);
+    if (w->now.string == 0)
+        buf_clear(&w->packed, PACK_BYTES);
+}
+
 /* ---- large values ------------------------------------------------------------------------------------------------------- */
 
 static bool
@@ -167,7 +210,10 @@ sink_begin(void *arg, unsigned db, const struct shm_entry_sh *e, uint64_t count)
     render_copies(w); /* records do not mix */
     choose_db(w, db);
     put_key(w, e);
-    rdb_out_length(w->out, count);
+    if (shm_entry_type(e) == SHM_TYPE_STRING)
+        string_begin(w, count);
+    else
+        rdb_out_length(w->out, count);
     return !buf_failed(w->out);
 }
 
@@ -185,7 +231,7 @@ sink_field_begin(void *arg, const struct string_view *field, uint64_t bytes)
 {
     struct rdb_write *w = arg;
     type_rdb_save_view(w->out, field, w->compress);
-    rdb_out_length(w->out, bytes);
+    string_begin(w, bytes);
     return !buf_failed(w->out);
 }
 
@@ -193,8 +239,9 @@ static bool
 sink_piece(void *arg, const char *bytes, size_t n)
 {
     struct rdb_write *w = arg;
-    buf_append(w->out, bytes, n);
-    return !buf_failed(w->out);
+    buf_append(w->now.string ? &w->pieces : w->out, bytes, n);
+    w->now.gathered += n;
+    return !rdb_write_failed(w);
 }
 
 static bool
@@ -223,6 +270,8 @@ void
 rdb_write_end(struct rdb_write *w)
 {
     buf_destroy(&w->copies);
+    buf_destroy(&w->pieces);
+    buf_destroy(&w->packed);
     buf_destroy(&w->scratch);
 }
 
@@ -237,6 +286,9 @@ void
 rdb_write_settle(struct rdb_write *w)
 {
     render_copies(w);
+    if (w->now.string)
+        pack_pieces(w);
+    w->now.pieces = w->pieces.len;
     w->now.len = w->out->len;
     w->settled = w->now;
 }
@@ -246,5 +298,6 @@ rdb_write_undo(struct rdb_write *w)
 {
     buf_truncate(w->out, w->settled.len);
     buf_truncate(&w->copies, 0);
+    buf_truncate(&w->pieces, w->settled.pieces);
     w->now = w->settled;
 }

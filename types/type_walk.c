@@ -259,7 +259,8 @@ step_window(struct step *s)
 
 /* ---- blobs ------------------------------------------------------------------------------------------------------------ */
 
-/* The next bytes of a large string: out of the overlay if they were overwritten since the cut. */
+/* The next bytes of a large string: out of the overlay if they were overwritten since the cut. The last ones end the step, so that
+ * what is done with the whole string is done without the lock. */
 static bool
 step_blob(struct step *s)
 {
@@ -270,7 +271,7 @@ step_blob(struct step *s)
     if (!p)
         p = shm_blob_at(s->region, &k->blob, at, &n);
     n = n < left ? n : left;
-    spend(s, ENTRY_COST + n);
+    spend(s, n < left ? ENTRY_COST + n : s->left);
     return told(s, s->sink->piece(s->sink->arg, p ? p : zeros, n)) && shm_tx_set64(s->tx, &k->saved_to, at + n);
 }
 

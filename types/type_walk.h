@@ -13,7 +13,7 @@
  *
  * A step takes one shard's lock within tx->patience_us, gives out entries of about `budget` bytes (a single small value
  * may be more), drops it. Order: by database at the cut, then by shard, then by no order that matters. Large values come in
- * pieces over several steps, nothing else between their begin and end.
+ * pieces over several steps, nothing else between their begin and end; the last piece of a large string ends its step.
  *
  * The sink's functions run under the shard's lock: they copy or render into private memory and do nothing else. A sink that
  * returns false stops the walk. Views are valid during the call only.

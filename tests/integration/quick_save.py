@@ -35,6 +35,8 @@ def fill(c):
     c.command("SET", "empty value", "")
     c.command("SET", "k" * 3000, "a long key")
     c.command("SET", "blob", os.urandom(100000))
+    c.command("SET", "document", b"".join(b'{"number": %d, "name": "some text"}, ' % i for i in range(5000)))
+    c.command("SET", "changing", b"=" * 100000 + os.urandom(100000) + b"-" * 100000)
     c.command("SET", "expires", "later", "PX", 100000000)
     c.command("HSET", "small", "f", "v", "n", "-7", "empty", "")
     c.command("HSET", "chain", *[b"%d" % i for i in range(800)])
@@ -56,10 +58,13 @@ def files():
         assert "[info] 0 keys read" in saved.check(path)
         fill(c)
         assert int(persistence(server)["rdb_changes_since_last_save"]) > 500
+        sizes = []
         for compression in ("yes", "no"):
             assert c.command("CONFIG", "SET", "rdbcompression", compression) == "OK"
             assert c.command("SAVE") == "OK"
             saved.expect(server, path)
+            sizes.append(os.path.getsize(path))
+        assert sizes[0] < sizes[1] - 300000, sizes  # the large ones are compressed too
         info = persistence(server)
         assert (info["rdb_changes_since_last_save"], info["rdb_last_bgsave_status"], info["rdb_saves"]) == ("0", "ok", "3"), info
         assert c.command("CONFIG", "SET", "dbfilename", "other.rdb") == "OK"

@@ -328,7 +328,8 @@ def large():
             c.command("HSET", "hash", *[x for k in range(i, i + 20000) for x in ("field:%d" % k, k)])
         c.command("SET", "string", os.urandom(64 << 20))
         c.command("SET", "repeated", b"abc" * (1 << 20))
-        c.command("HSET", "large fields", "a", os.urandom(3 << 20), "b", "small", "c", os.urandom(100000))
+        c.command("SET", "too long to be packed", b"abcd" * (5 << 20))
+        c.command("HSET", "large fields", "a", os.urandom(3 << 20), "b", "small", "c", os.urandom(100000), "d", "text " * 50000)
         c.command("PEXPIRE", "hash", 10 ** 9)
         assert c.command("SAVE") == "OK"
         saved.expect(server, os.path.join(server.dir, "dump.rdb"))
