@@ -36,14 +36,21 @@ load_file_open(struct load_file *f, const char *path, char *why, size_t room)
         if (ok) {
             f->bytes = map;
             f->n = (size_t)st.st_size;
-            madvise(map, f->n, MADV_SEQUENTIAL);
-            madvise(map, f->n, MADV_WILLNEED);
         } else {
             fail(why, room, path, strerror(errno), "free memory");
         }
     }
     close(fd);
     return ok;
+}
+
+void
+load_file_all(const struct load_file *f)
+{
+    if (f->n == 0)
+        return;
+    madvise((void *)(uintptr_t)f->bytes, f->n, MADV_SEQUENTIAL);
+    madvise((void *)(uintptr_t)f->bytes, f->n, MADV_WILLNEED);
 }
 
 void

@@ -14,6 +14,8 @@ struct load_file {
 
 /* False: why is a sentence with file and remedy. */
 bool load_file_open(struct load_file *f, const char *path, char *why, size_t room);
+/* It will be read from its beginning to its end: the kernel fetches it ahead. */
+void load_file_all(const struct load_file *f);
 void load_file_close(struct load_file *f);
 
 #endif

@@ -192,6 +192,7 @@ load_one(struct loader *l, const char *path, bool last)
         loading_fail(l->sh, "%s", why);
         return LOAD_FAILED;
     }
+    load_file_all(&f);
     enum load_result result = load_aof(l, &f, last);
     l->base += f.n;
     loader_at(l, 0);
@@ -236,6 +237,7 @@ load_snapshot(struct loader *l)
         loading_fail(l->sh, "%s", why);
         return LOAD_FAILED;
     }
+    load_file_all(&f);
     enum load_result result = load_rdb(l, &f, false, &end);
     load_file_close(&f);
     return result;
