@@ -98,8 +98,7 @@ over_limit(const struct engine *e)
 static bool
 snapshots_fail(const struct engine *e, const struct command_row *row)
 {
-    uint32_t why = atomic_load_explicit(&e->control->persist.refuse_writes, memory_order_relaxed);
-    return __builtin_expect((why & PERSIST_REFUSE_RDB) != 0, 0) && ((row->flags & CMD_WRITE) || row->run == cmd_ping) &&
+    return __builtin_expect(e->exec.saves_fail, 0) && ((row->flags & CMD_WRITE) || row->run == cmd_ping) &&
         config_yes(e, PARAM_STOP_WRITES_ON_BGSAVE_ERROR) && config_number(e, PARAM_SAVE) > 0;
 }
 
@@ -121,7 +120,7 @@ refused(const struct engine *e, const struct session *s, const struct command_ro
         resp_out_error(out, misconf_text);
     else if (e->exec.log_errno && ((row->flags & CMD_WRITE) || row->run == cmd_ping))
         resp_out_errorf(out, "MISCONF Errors writing to the AOF file: %s", strerror((int)e->exec.log_errno));
-    else if (!(row->flags & CMD_LOADING) && loading_answer(e) == LOADING_REFUSE)
+    else if (e->exec.gated && !(row->flags & CMD_LOADING) && loading_answer(e) == LOADING_REFUSE)
         resp_out_error(out, "LOADING Redis is loading the dataset in memory");
     else if ((s->flags & SESSION_MONITOR) && (row->flags & (CMD_WRITE | CMD_READONLY)))
         resp_out_error(out, "ERR Replica can't interact with the keyspace");
@@ -354,7 +353,7 @@ run_free(struct cmd *c)
 static bool
 is_held_back(const struct engine *e, const struct command_row *row)
 {
-    if (!(row->flags & CMD_LOADING) && loading_answer(e) != LOADING_GO_ON)
+    if (e->exec.gated && !(row->flags & CMD_LOADING) && loading_answer(e) != LOADING_GO_ON)
         return true;
     if (e->exec.log_late && (row->flags & CMD_WRITE))
         return true;

@@ -32,6 +32,8 @@ struct exec_state {
     uint32_t patience_us;      /* how long a command waits for a lock before it is run again later; see enter_patiently */
     bool log_always;           /* persist.c's: replies wait for the disk (appendfsync always) */
     bool log_late;             /* writing commands wait: the disk is late (everysec) */
+    bool gated;                /* the gate is closed: loading_answer tells what commands get */
+    bool saves_fail;           /* writing commands are refused if parameters say so: snapshots fail */
     uint32_t log_errno;        /* writing commands are refused: the append-only file cannot be written */
     uint16_t clock;            /* access clock: seconds, cut to 16 bits */
     uint64_t commands;         /* run and not yet added to the statistics */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "command/cmd.h"
 #include "command/control.h"
+#include "command/loading.h"
 #include "shm/shm_proc.h"
 #include "shm/shm_ring.h"
 
@@ -45,6 +46,8 @@ persist_look(struct engine *e)
     struct exec_state *x = &e->exec;
     x->log_always = x->log_late = false;
     x->log_errno = 0;
+    x->gated = loading_answer(e) != LOADING_GO_ON;
+    x->saves_fail = atomic_load_explicit(&e->control->persist.refuse_writes, memory_order_relaxed) & PERSIST_REFUSE_RDB;
     if (__builtin_expect(!shm_ring_logging(e->region), 1))
         return;
     int64_t policy = config_number(e, PARAM_APPENDFSYNC);

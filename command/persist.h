@@ -110,7 +110,8 @@ struct shm_region;
 /* The log on for so many slots, and how the append-only file begins; by who made or filled the region, before anybody else is
  * there. */
 bool persist_start_log(struct shm_region *r, unsigned slots, enum persist_start kind, struct shm_error *e);
-/* What commands have to mind, looked up once a batch: e->exec.log_always, log_late, log_errno. */
+/* What commands have to mind, looked up once a batch: e->exec.log_always, log_late, log_errno, gated, saves_fail. Who comes to
+ * a gate that was closed after this look waits there, or is turned back, by the transaction. */
 void persist_look(struct engine *e);
 /* The ticket that must be durable before anybody may see the command's reply; 0: none. */
 uint64_t persist_ticket(const struct cmd *c);

@@ -20,8 +20,7 @@
 static inline bool
 shm_gate_is_open(const struct shm_region *r)
 {
-    uint32_t state = atomic_load_explicit(&r->header->state, memory_order_acquire);
-    return state != SHM_REGION_LOADING && state != SHM_REGION_GATED;
+    return !(atomic_load_explicit(&r->header->state, memory_order_acquire) & SHM_REGION_SHUT); /* one test: each read makes it */
 }
 
 /* After it, nobody but this transaction handle enters a shard. No lock is held. */

@@ -306,6 +306,9 @@ enum shm_region_state {
     SHM_REGION_READY = 2,
     SHM_REGION_GATED = 3,   /* its data are whole, and nobody but who closed the gate may touch them (shm_gate.h) */
 };
+#define SHM_REGION_SHUT 1u /* this bit of the state: the gate is closed */
+_Static_assert((SHM_REGION_LOADING & SHM_REGION_GATED & SHM_REGION_SHUT) && !((SHM_REGION_READY | SHM_REGION_CREATING) & SHM_REGION_SHUT),
+    "the bit tells it");
 
 struct shm_header_sh {
     uint64_t magic;
