@@ -14,12 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/slice.h"
 #include "base/xassert.h"
 
 #define SYNC_EVERY (4u << 20)
+#define FORGET_BYTES (1u << 20)
 #define TEMP_PREFIX "temp-"
 #define TEMP_SUFFIX ".rdb"
 
@@ -64,6 +67,7 @@ static int
 open_work(struct file_job *job)
 {
     struct file_aside *f = ((struct aside_job *)job)->file;
+    slice_set(SLICE_LONG); /* of the thread, for good: nobody waits for its files but the next snapshot */
     f->fd = openat(f->dir, f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     return f->fd < 0 ? fail(f, "make the file", f->temp) : 0;
 }
@@ -93,21 +97,43 @@ append_work(struct file_job *job)
     return f->error;
 }
 
+/* Lets go of a file that another took the place of: first what the system has cached of it, in pieces. Else the last close frees all
+ * of it at once, in the kernel, and who shares the core waits for milliseconds. Not the file's bytes: others may read it still. */
+static void
+forget(int fd)
+{
+    struct stat st;
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0)
+        for (off_t at = 0; at < st.st_size; at += FORGET_BYTES)
+            posix_fadvise(fd, at, FORGET_BYTES, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
 static void
 put_in_place(struct file_aside *f)
 {
-    if (fsync(f->fd) != 0)
-        fail(f, "sync the file", f->temp);
-    else if (close(f->fd) != 0)
-        fail(f, "close the file", f->temp);
-    else if (!atomic_load(&f->keep))
-        return;
-    else if (renameat(f->dir, f->temp, f->dir, f->name) != 0)
+    int old = openat(f->dir, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (renameat(f->dir, f->temp, f->dir, f->name) != 0)
         fail(f, "put into its place the file", f->name);
     else if (fsync(f->dir) != 0)
         fail(f, "sync the directory of the file", f->name);
     else
         f->kept = true;
+    forget(old);
+}
+
+/* The file is written: whole on the disk, and then in its place if it is wanted still. */
+static void
+complete(struct file_aside *f)
+{
+    if (fsync(f->fd) != 0)
+        fail(f, "sync the file", f->temp);
+    else if (close(f->fd) != 0)
+        fail(f, "close the file", f->temp);
+    else if (atomic_load(&f->keep))
+        put_in_place(f);
 }
 
 static int
@@ -115,7 +141,7 @@ finish_work(struct file_job *job)
 {
     struct file_aside *f = ((struct aside_job *)job)->file;
     if (f->fd >= 0 && atomic_load(&f->keep) && !f->error)
-        put_in_place(f);
+        complete(f);
     else if (f->fd >= 0)
         close(f->fd);
     if (!f->kept)

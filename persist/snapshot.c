@@ -3,8 +3,12 @@
  *   CUTS ---cut---> WALKS ---image complete, file given its end---> FINISHES ---file thread is done---> IDLE, done()
  *     `------------ abort, failure: the cut is given up, the file removed ------^
  *
- * While it walks, an idle watcher keeps the loop turning: each turn is at most a quarter of a millisecond of steps, between which the
- * loop's other work is done. It rests while the file thread is behind, or a lock was not to be had.
+ * While it walks, an idle watcher keeps the loop turning: each turn is some steps, between which the loop's other work is done. It
+ * rests while the file thread is behind, or a lock was not to be had.
+ *
+ * Writers may share the core. With a long slice (base/slice.h) a worker that wakes has it at once; where there are no slices, or the
+ * worker never sleeps, the walk gives the core up after each turn. A turn is a quarter of a millisecond, or longer after a longer
+ * wait for the core, so that a core which others fill does not stop the snapshot: it has a quarter of it at least.
  *
  * Process: persister, main thread. Locks, crash, fails: see snapshot.h.
  */
@@ -19,13 +23,16 @@
 #include "base/clock.h"
 #include "base/crc.h"
 #include "base/log.h"
+#include "base/slice.h"
 #include "command/control.h"
 #include "command/usage.h"
 #include "format/rdb_out.h"
 #include "persist/rdb_write.h"
 #include "shm/shm_lock.h"
 
-#define TURN_NS 250000           /* of steps in one turn of the loop */
+#define TURN_NS 250000           /* of steps in one turn of the loop, or */
+#define TURN_WAITS 3             /* so many times shorter than the wait for the core after the turn before, but */
+#define TURN_MAX_NS 2000000      /* never longer than this */
 #define PATIENCE_US 50           /* for a shard's lock, a step */
 #define CUT_TRIES_NS 50000000    /* after so long the cut waits for locks as long as it takes */
 #define AGAIN_S 0.001            /* from a lock that was not to be had to the next try */
@@ -56,7 +63,7 @@ struct snapshot {
     bool checksum, aborted, failed;
     char why[FILE_ASIDE_WHY_MAX];
     uint64_t crc, bytes;
-    int64_t began_ns, told_ns;
+    int64_t began_ns, told_ns, waited_ns;
 };
 
 /* ---- watchers ----------------------------------------------------------------------------------------------------------- */
@@ -124,6 +131,7 @@ static void
 finish(struct snapshot *s, bool keep)
 {
     rest(s);
+    slice_set(SLICE_USUAL);
     rdb_write_end(&s->write);
     buf_destroy(&s->out);
     s->step = FINISHES;
@@ -191,6 +199,8 @@ begin_walk(struct snapshot *s)
         return;
     }
     s->step = WALKS;
+    s->waited_ns = 0;
+    slice_set(SLICE_LONG);
     put_header(s);
     rdb_write_begin(&s->write, &s->out, s->engine->region, &s->cut,
         config_yes(s->engine, PARAM_RDBCOMPRESSION) ? RDB_COMPRESS_FAST : RDB_PLAIN);
@@ -295,16 +305,32 @@ walk_slowly(struct snapshot *s, int64_t delay_us)
         rest_for(s, (double)(s->walk.keys - before) * (double)delay_us / 1e6);
 }
 
+static int64_t
+turn_ns(const struct snapshot *s)
+{
+    int64_t ns = s->waited_ns / TURN_WAITS;
+    return ns < TURN_NS ? TURN_NS : ns < TURN_MAX_NS ? ns : TURN_MAX_NS;
+}
+
+/* The core to a worker that waits for it. */
+static void
+give_way(struct snapshot *s)
+{
+    int64_t from = clock_ns();
+    sched_yield();
+    s->waited_ns = clock_ns() - from;
+}
+
 static void
 walk_turn(struct snapshot *s)
 {
-    int64_t until = clock_ns() + TURN_NS, delay_us = config_number(s->engine, PARAM_RDB_KEY_SAVE_DELAY);
+    int64_t until = clock_ns() + turn_ns(s), delay_us = config_number(s->engine, PARAM_RDB_KEY_SAVE_DELAY);
     if (delay_us > 0)
         walk_slowly(s, delay_us);
     else
         while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && clock_ns() < until)
             ;
-    sched_yield(); /* to a worker that waits for this core */
+    give_way(s);
     if (s->step != WALKS)
         return;
     tell_progress(s);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/crc.h"
+#include "base/slice.h"
 
 Test(crc, check_values)
 {
@@ -50,4 +51,12 @@ Test(buf, failure_is_sticky)
     cr_assert(buf_failed(&b));
     cr_assert_eq(buf_pending(&b), 4);
     buf_destroy(&b);
+}
+
+Test(slice, is_had_and_given_back_where_there_are_slices)
+{
+    if (!slice_set(SLICE_LONG))
+        cr_skip_test("this kernel has no slices (before Linux 6.12), or forbids them");
+    cr_assert(slice_set(SLICE_USUAL), "needs no privileges");
+    cr_assert(slice_set(SLICE_LONG), "nor does it again");
 }

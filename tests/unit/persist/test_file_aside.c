@@ -104,6 +104,20 @@ Test(file_aside, it_takes_its_place_or_leaves_nothing, .init = start, .fini = en
     cr_assert(seen.error == 0 && letter_of_file() == 'd');
 }
 
+Test(file_aside, who_reads_the_old_file_or_has_a_link_to_it_keeps_it, .init = start, .fini = end)
+{
+    char c = '-';
+    write_file('a', true);
+    int reader = openat(dir, "file", O_RDONLY);
+    cr_assert_eq(linkat(dir, "file", dir, "backup", 0), 0);
+    write_file('b', true);
+    cr_assert_eq(unlinkat(dir, "backup", 0), 0);
+    write_file('c', true);
+    cr_assert(pread(reader, &c, 1, PIECES * PIECE - 1) == 1 && c == 'a');
+    close(reader);
+    cr_assert_eq(letter_of_file(), 'c');
+}
+
 Test(file_aside, the_old_file_stays_when_the_disk_is_full, .init = start, .fini = end)
 {
     struct rlimit limit = {3 * PIECE + 1, RLIM_INFINITY};

@@ -1,0 +1,22 @@
+/* slice.h - how long the scheduler lets the calling thread run before others of its rank.
+ *
+ * A thread with a long slice gets the same share of a core, in longer pieces, and gives way at once to one with a shorter slice
+ * that wakes. So work that nobody waits for asks for long ones. Unlike a lower rank it starves nobody who waits for a lock that the
+ * thread holds, and it can be taken back without privileges.
+ *
+ * Process: any. Fails: never; Linux before 6.12 has slices of its own, see slice_set.
+ * Source: sched_setattr(2); Linux, kernel/sched/fair.c (PREEMPT_SHORT).
+ */
+#ifndef KVSTASH_BASE_SLICE_H
+#define KVSTASH_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SLICE_USUAL 0u         /* the system's own */
+#define SLICE_LONG 20000000u   /* ns; the usual one is some 3 ms at most */
+
+/* ns: SLICE_USUAL, or 100 us to 100 ms. False: this system does not have it. */
+bool slice_set(uint64_t ns);
+
+#endif
