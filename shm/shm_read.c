@@ -82,9 +82,9 @@ attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t
     if (!unchanged(a))
         return SHM_READ_RETRY;
     for (unsigned d = 0; d <= reach; d++) {
-        struct shm_bucket_sh *b = (struct shm_bucket_sh *)(uintptr_t)&s->bucket[(home + d) % buckets];
+        struct shm_bucket_sh *b = (struct shm_bucket_sh *)(uintptr_t)&s->bucket[shm_table_behind_home(home, d, buckets)];
         for (unsigned match = shm_table_match(b, position); match; match &= match - 1) {
-            unsigned i = (unsigned)__builtin_ctz(match);
+            unsigned i = shm_table_match_slot(match);
             uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
             if (!copy_entry(a, slot << 16 >> 16, out, room))
                 return SHM_READ_RETRY;

@@ -367,9 +367,9 @@ shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, siz
     unsigned buckets = shm_table_word_buckets(word), home = shm_table_home(position, shm_table_word_depth(word), buckets);
     unsigned reach = s->bucket[home].reach;
     for (unsigned d = 0; d <= reach; d++) {
-        struct shm_bucket_sh *b = &s->bucket[(home + d) % buckets];
+        struct shm_bucket_sh *b = &s->bucket[shm_table_behind_home(home, d, buckets)];
         for (unsigned match = shm_table_match(b, position); match; match &= match - 1) {
-            set_place(t, p, s, b, (unsigned)__builtin_ctz(match));
+            set_place(t, p, s, b, shm_table_match_slot(match));
             if (shm_entry_key_equal(t->region, p->entry, key, klen))
                 return true;
         }
@@ -634,7 +634,7 @@ shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
     }
     const struct shm_bucket_sh *b = a->next;
     for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1)
-        prefetch_block(r, atomic_load_explicit(&b->slot[__builtin_ctz(match)], memory_order_relaxed) << 16 >> 16);
+        prefetch_block(r, atomic_load_explicit(&b->slot[shm_table_match_slot(match)], memory_order_relaxed) << 16 >> 16);
     a->next = NULL;
     return false;
 }

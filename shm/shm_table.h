@@ -15,6 +15,8 @@
 #ifndef KVSTASH_SHM_TABLE_H
 #define KVSTASH_SHM_TABLE_H
 
+#include <emmintrin.h>
+
 #include "shm/shm_entry.h"
 #include "shm/shm_reclaim.h"
 #include "shm/shm_tx.h"
@@ -94,19 +96,38 @@ shm_table_home(uint64_t position, unsigned depth, unsigned buckets)
     return (unsigned)((rest >> 32) * buckets >> 32);
 }
 
-/* The slots of a bucket that may hold an entry of this position: one bit each. Without a branch a slot, because which one
- * matches cannot be predicted. */
+/* The bucket d behind the home. A division is what a lookup mostly does without. */
+static inline unsigned
+shm_table_behind_home(unsigned home, unsigned d, unsigned buckets)
+{
+    unsigned i = home + d;
+    return __builtin_expect(i < buckets, 1) ? i : i % buckets;
+}
+
+/* The slots of a bucket that may hold an entry of this position, as a set of bits (shm_table_match_slot names the lowest).
+ * Two slots a comparison, without a branch: which one matches cannot be predicted. Each slot is read whole, as by a relaxed
+ * load (the processor reads aligned halves of a vector in one piece), and read again by who follows it. */
 static inline unsigned
 shm_table_match(const struct shm_bucket_sh *b, uint64_t position)
 {
-    unsigned match = 0;
-#pragma GCC unroll 6
-    for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-        uint64_t slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-        match |= (unsigned)((slot >> 48 == (position & 0xFFFF)) & (slot != 0)) << i;
-    }
+    const __m128i *pair = (const __m128i *)(const void *)b->slot;
+    const __m128i tag = _mm_set1_epi16((short)position);
+    __m128i front = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(pair), tag), _mm_cmpeq_epi16(_mm_load_si128(pair + 1), tag));
+    __m128i back = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(pair + 2), tag), _mm_setzero_si128());
+    /* of a slot's four pieces of 16 bits the last is the tag */
+    unsigned match = ((unsigned)_mm_movemask_epi8(front) | (unsigned)_mm_movemask_epi8(back) << 16) & 0x888888;
+    if (__builtin_expect((position & 0xFFFF) == 0, 0)) /* as the tag of an empty slot */
+        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++)
+            if (atomic_load_explicit(&b->slot[i], memory_order_relaxed) == 0)
+                match &= ~(8u << 4 * i);
     return match;
 }
+static inline unsigned
+shm_table_match_slot(unsigned match)
+{
+    return (unsigned)__builtin_ctz(match) / 4;
+}
+_Static_assert(SHM_BUCKET_SLOTS == 6, "shm_table_match compares three pairs");
 
 /* Where an entry stands in its tree; valid while the lock is held and the tree unchanged. */
 struct shm_place {

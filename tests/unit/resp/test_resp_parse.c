@@ -99,6 +99,13 @@ Test(resp_parse, multibulk)
     check("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "[PING];[GET][k];");
     check("*1\r\n$4\r\nPI\r\n\r\n", "[PI\r\n];");
     check("*1\r\n$4\r\nPI", "");
+    check("*9\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n$1\r\n8\r\n$10\r\n0123456789\r\n",
+        "[1][2][3][4][5][6][7][8][0123456789];");
+    check("PING\r\n*1\r\n$01\r\na\r\n", "[PING];Protocol error: invalid bulk length"); /* the list of arguments is there already */
+    check("PING\r\n*1\r\n$1a\r\na\r\n", "[PING];Protocol error: invalid bulk length");
+    check("PING\r\n*1\r\n$:\r\na\r\n", "[PING];Protocol error: invalid bulk length");
+    check("PING\r\n*1\rX$1\rXaxx*2\r\n$0\r\n\r\n$1\r\nb\r\n", "[PING];[a];[][b];");
+    check("PING\r\n*1\r\n#1\r\na\r\n", "[PING];Protocol error: expected '$', got '#'");
 }
 
 Test(resp_parse, many_requests_and_many_arguments)

@@ -43,6 +43,25 @@ Test(class, sizes_fit)
     }
 }
 
+Test(table, a_bucket_tells_the_slots_of_a_tag)
+{
+    static const uint64_t tags[] = {0, 1, 0x7FFF, 0x8000, 0xFFFF};
+    _Alignas(64) struct shm_bucket_sh b = {0};
+    for (unsigned filled = 0; filled < 64; filled++) {
+        for (unsigned t = 0; t < 5; t++) {
+            unsigned seen = 0, expected = 0;
+            for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
+                uint64_t tag = tags[(i + filled) % 5];
+                atomic_store(&b.slot[i], filled >> i & 1 ? tag << 48 | (tags[t] + 1) << 3 : 0);
+                expected |= (unsigned)((filled >> i & 1) && tag == tags[t]) << i;
+            }
+            for (unsigned match = shm_table_match(&b, tags[t] | 0xABCDull << 48); match; match &= match - 1)
+                seen |= 1u << shm_table_match_slot(match);
+            cr_assert_eq(seen, expected, "%x instead of %x", seen, expected);
+        }
+    }
+}
+
 Test(table, grows_and_shrinks, .timeout = 120)
 {
     struct fixture f;
