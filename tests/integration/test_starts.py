@@ -6,6 +6,7 @@ Which of region, log and snapshot is taken in every combination is tests/unit/ma
 """
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,18 @@ import time
 import harness
 
 DATABASES = 3
+WAIT_S = 20
+LOADED_KEYS = 300000
+LOADS_TRIED = 10
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("not within %d s: %s" % (WAIT_S, what))
 
 
 def fill(c, seed, keys=400):
@@ -73,6 +86,10 @@ def state(server):
         return c.command("DEBUG", "DIGEST"), expiries(c)
 
 
+def rewritten(info, before):
+    return info["aof_rewrites"] != before and info["aof_rewrite_in_progress"] == info["aof_rewrite_scheduled"] == "0"
+
+
 class Files:
     """What redis-server wrote into its directory, and the state it was in."""
 
@@ -81,10 +98,9 @@ class Files:
             with redis.connect() as c:
                 fill(c, seed)
                 if log:
+                    before = redis.info("persistence")["aof_rewrites"]
                     c.command("BGREWRITEAOF")
-                    while "aof_rewrite_in_progress:1" in c.command("INFO", "persistence").decode() or \
-                            "aof_rewrite_scheduled:1" in c.command("INFO", "persistence").decode():
-                        time.sleep(0.02)
+                    wait_for("the base is written", lambda: rewritten(redis.info("persistence"), before))
                 if changes:
                     change(c, seed)
                 assert c.command("SAVE") == "OK"
@@ -133,7 +149,7 @@ def refused(server, *parts):
         assert status == 1, "status %d:\n%s" % (status, log)
         for part in parts:
             assert part in log, "%r is not in:\n%s" % (part, log)
-        assert not os.path.exists(server.region) or "region" in " ".join(parts), "a region was left behind"
+        assert not os.path.exists(server.region), "a region was left behind"
     finally:
         server.discard()
 
@@ -212,29 +228,37 @@ def damaged_files():
     with Files(seed=50) as files:
         server = files.server("--appendonly", "yes")
         with open(increment(server), "r+b") as f:
-            f.seek(300)
+            at = f.read().index(b"MSET")  # a word's first byte; the length before it becomes none
+            f.seek(at - 4)
             f.write(b"\xff\xff\xff\xff")
-        refused(server, "incr.aof: byte ", "kvstash-cli check")
+        refused(server, "incr.aof: byte %d" % (at - 4), "kvstash-cli check")
         server = files.server("--appendonly", "yes")
+        size = os.path.getsize(increment(server))
         with open(increment(server), "ab") as f:
             f.write(b"*1\r\n$7\r\nNOTHERE\r\n")
-        refused(server, "'NOTHERE' is a command that this version does not have")
+        refused(server, "byte %d: 'NOTHERE' is a command that this version does not have" % size)
         server = files.server("--appendonly", "yes")
-        with open(os.path.join(server.dir, "appendonlydir", "appendonly.aof.manifest"), "a") as f:
+        with open(os.path.join(server.dir, "appendonlydir", "appendonly.aof.manifest"), "r+") as f:
+            lines = f.read().count("\n")
             f.write("nonsense\n")
-        refused(server, "manifest", "line ")
+        refused(server, "appendonly.aof.manifest: line %d: " % (lines + 1))
         server = files.server("--appendonly", "yes")
         os.unlink(increment(server))
         refused(server, "incr.aof: No such file")
         server = files.server()
         with open(os.path.join(server.dir, "dump.rdb"), "r+b") as f:
+            size = f.seek(-1, 2) + 1
+            last = f.read(1)[0]
             f.seek(-1, 2)
-            f.write(b"\x00")
-        refused(server, "dump.rdb: byte ", "checksum")
+            f.write(bytes([last ^ 1]))
+        refused(server, "dump.rdb: byte %d: the checksum" % (size - 8))
         server = files.server()
         with open(os.path.join(server.dir, "dump.rdb"), "r+b") as f:
             f.truncate(1000)
-        refused(server, "dump.rdb: byte ")
+        status, log = status_and_log(server)
+        server.discard()
+        found = re.search(r"dump\.rdb: byte (\d+): .*kvstash-cli check", log)
+        assert status == 1 and found and 900 < int(found.group(1)) <= 1000, log
         with open(os.path.join(files.saved, "dump.rdb"), "wb") as f:
             f.write(b"something else")
         refused(files.server(), "dump.rdb: ")
@@ -292,14 +316,33 @@ def full_disk():
 
 # ---- regions -----------------------------------------------------------------------------------------------------------------
 
+def is_gone(pid):
+    """Of a zombie nothing is left but its number."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def kill_everything(server):
-    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=False).stdout.split()
-    for pid in [server.process.pid] + [int(p) for p in children]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    """The master is stopped first, so that it starts nobody anew meanwhile."""
+    os.kill(server.process.pid, signal.SIGSTOP)
+    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()
+    pids = [server.process.pid] + [int(p) for p in children]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
     server.process.wait()
+    wait_for("all are dead", lambda: all(is_gone(p) for p in pids))
+
+
+def this_start(server):
+    return server.read_log()[server.begun:]
+
+
+def id_of(server):
+    with open(os.path.join(server.dir, "kvstash.id"), encoding="ascii") as f:
+        return f.readline()
 
 
 def left_regions():
@@ -308,28 +351,32 @@ def left_regions():
         with server.connect() as c:
             fill(c, 60)
         before = state(server)
+        identity = id_of(server)
         kill_everything(server)
         server.start()
         assert state(server) == before
-        assert "starting from the region" in server.read_log()
+        assert "starting from the region" in this_start(server)
+        assert server.command("SAVE") == "OK"
         server.stop()
         server.start()
-        assert server.command("DBSIZE") in (0, len([k for k in before[1] if k[0] == 0]))
-        identity = open(os.path.join(server.dir, "kvstash.id"), encoding="ascii").readline()
-        server.stop()
+        assert state(server) == before
+        assert "dump.rdb loaded" in this_start(server)
+        os.unlink(os.path.join(server.dir, "dump.rdb"))
+        server.stop()  # no save points
         server.start()
-        assert open(os.path.join(server.dir, "kvstash.id"), encoding="ascii").readline() == identity
+        assert server.command("DBSIZE") == 0
+        assert id_of(server) == identity
     with Files(log=False, changes=False, seed=61) as files, files.server("--save", "") as server:
         server.command("SET", "only", "in the region")
         kill_everything(server)
         server.start()
         assert server.command("GET", "only") == b"in the region"
-        assert "is not loaded, because the region is alive" in server.read_log()
+        assert "is not loaded, because the region is alive" in this_start(server)
         kill_everything(server)
         server.options += ["--restore-from", os.path.join(server.dir, "dump.rdb")]
         server.start()
         assert state(server) == files.state
-        assert "is given up for it" in server.read_log()
+        assert "is given up for it" in this_start(server)
 
 
 def foreign_regions():
@@ -338,18 +385,25 @@ def foreign_regions():
         server.command("SET", "a", "1")
         kill_everything(server)
         other = harness.Kvstash()
-        other.region = server.region
+        other.region, own = server.region, other.region
         status, log = status_and_log(other)
         assert status == 1 and "does not belong to the data directory" in log, log
-        elsewhere = harness.Kvstash()
-        elsewhere.dir = server.dir
+        other.region = own
+        other.discard()
+        server.start()  # the refused one has done nothing to the region
+        assert server.command("GET", "a") == b"1"
+        kill_everything(server)
+        elsewhere = harness.Kvstash("--dir", server.dir)
         elsewhere.start()
         elsewhere.command("SET", "b", "2")
+        assert elsewhere.command("SAVE") == "OK"
         elsewhere.stop()
+        elsewhere.discard()
         status, log = status_and_log(server)
         assert status == 1 and "was left behind" in log, log
-        os.unlink(server.region)
+        os.unlink(server.region)  # as the message says
         server.start()
+        assert server.command("GET", "a") is None and server.command("GET", "b") == b"2"
 
 
 # ---- the load itself ---------------------------------------------------------------------------------------------------------
@@ -358,45 +412,62 @@ def pids_of(server, kind):
     return [int(v.split(",")[0][4:]) for k, v in server.info("processes").items() if k.startswith(kind)]
 
 
+def stopped_loader(server):
+    """Starts the server and stops a loader of it: its number. None: the load was over before one was seen."""
+    server.port = harness.free_port()
+    server.begun = len(server.read_log())
+    with open(server.log_path, "ab") as log:
+        server.process = subprocess.Popen(server.arguments(), stdout=log, stderr=subprocess.STDOUT)
+    end = time.monotonic() + WAIT_S
+    while harness.READY not in this_start(server):
+        assert time.monotonic() < end, server.read_log()
+        try:
+            for pid in pids_of(server, "loader"):
+                os.kill(pid, signal.SIGSTOP)
+                if server.info("persistence")["loading"] == "1":
+                    return pid
+                os.kill(pid, signal.SIGCONT)
+        except (OSError, EOFError):
+            pass
+    return None
+
+
+def answers_while_loading(server, size):
+    error = harness.Error("LOADING Redis is loading the dataset in memory")
+    with server.connect() as c:
+        for args in (("PING",), ("GET", "a"), ("SET", "a", "b"), ("DBSIZE",), ("FLUSHALL",), ("DEBUG", "DIGEST"), ("DEBUG", "RELOAD")):
+            assert c.command(*args) == error, args
+        assert c.command("SELECT", 1) == "OK"
+        fields = server.info("persistence")
+        assert int(fields["loading_total_bytes"]) == size
+        assert 0 <= float(fields["loading_loaded_perc"]) <= 100
+        assert {"loading_start_time", "loading_rdb_used_mem", "loading_loaded_bytes", "loading_eta_seconds"} <= set(fields)
+
+
 def while_loading():
     """What is answered meanwhile; a loader that is stopped holds the load, one that is killed has it begin anew."""
     with harness.Redis() as redis:
-        redis.command("DEBUG", "POPULATE", 300000, "key", 32)
+        redis.command("DEBUG", "POPULATE", LOADED_KEYS, "key", 32)
         redis.command("SAVE")
         digest = redis.command("DEBUG", "DIGEST")
-        dump = os.path.join(redis.dir, "dump.rdb")
         server = harness.Kvstash()
-        shutil.copy(dump, server.dir)
-    server.port = harness.free_port()
-    with open(server.log_path, "ab") as log:
-        server.process = subprocess.Popen(server.arguments(), stdout=log, stderr=subprocess.STDOUT)
+        shutil.copy(os.path.join(redis.dir, "dump.rdb"), server.dir)
+    size = os.path.getsize(os.path.join(server.dir, "dump.rdb"))
     try:
-        loaders, end = [], time.monotonic() + 20
-        while not loaders and time.monotonic() < end and harness.READY not in server.read_log():
-            try:
-                loaders = pids_of(server, "loader")
-            except (OSError, EOFError):
-                pass
-        if loaders:
-            os.kill(loaders[0], signal.SIGSTOP)
-            with server.connect() as c:
-                if harness.READY not in server.read_log() and server.info("persistence")["loading"] == "1":
-                    error = harness.Error("LOADING Redis is loading the dataset in memory")
-                    for args in (("PING",), ("GET", "a"), ("SET", "a", "b"), ("DBSIZE",), ("FLUSHALL",), ("DEBUG", "DIGEST"), ("DEBUG", "RELOAD")):
-                        assert c.command(*args) == error, args
-                    assert c.command("SELECT", 1) == "OK"
-                    fields = server.info("persistence")
-                    assert int(fields["loading_total_bytes"]) == os.path.getsize(os.path.join(server.dir, "dump.rdb"))
-                    assert 0 <= float(fields["loading_loaded_perc"]) <= 100
-                    assert {"loading_start_time", "loading_rdb_used_mem", "loading_loaded_bytes", "loading_eta_seconds"} <= set(fields)
-                else:
-                    print("the load was done before it could be looked at")
-            os.kill(loaders[0], signal.SIGKILL)
-        while harness.READY not in server.read_log():
-            assert time.monotonic() < end, server.read_log()
-            time.sleep(0.02)
-        assert server.command("DEBUG", "DIGEST") == digest
-        assert not pids_of(server, "loader")
+        for _ in range(LOADS_TRIED):
+            loader = stopped_loader(server)
+            if loader:
+                break
+            server.stop()
+        assert loader, "%d loads were over before a loader was seen" % LOADS_TRIED
+        answers_while_loading(server, size)
+        assert harness.READY not in this_start(server), "the load ended without one of its loaders"
+        os.kill(loader, signal.SIGKILL)
+        wait_for("the load", lambda: harness.READY in this_start(server))
+        assert "process %d was killed by signal 9" % loader in this_start(server)
+        assert ": %d keys of snapshots" % LOADED_KEYS in this_start(server), "what the dead loader had counted is counted again"
+        assert server.command("DEBUG", "DIGEST") == digest and server.command("DBSIZE") == LOADED_KEYS
+        wait_for("the loaders' end", lambda: not pids_of(server, "loader"))
         server.stop()
     finally:
         server.discard()
@@ -420,10 +491,13 @@ def reloads():
 
 
 def main():
-    only = sys.argv[1:]
-    for part in (snapshots, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk, left_regions,
-                 foreign_regions, while_loading, reloads):
-        if only and part.__name__ not in only:
+    parts = (snapshots, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk, left_regions,
+             foreign_regions, while_loading, reloads)
+    only = sys.argv[1:] or [part.__name__ for part in parts]
+    unknown = set(only) - {part.__name__ for part in parts}
+    assert not unknown, "no such part: %s" % unknown
+    for part in parts:
+        if part.__name__ not in only:
             continue
         begun = time.monotonic()
         part()
