@@ -8,6 +8,7 @@ import errno
 import glob
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -261,11 +262,16 @@ def disk_fails(policy, ops, error):
         with server.connect() as c:
             for i in range(200):
                 assert c.command("SET", "before%d" % i, i) == "OK"
+            persister, ticket = persister_pid(server), int(server.info("persistence")["kvstash_log_ticket"])
+            os.kill(persister, signal.SIGSTOP)  # else what is still to be written of `before` could fail, and the next be refused at once
             server.tap.arm(ops, error=error, match="appendonlydir/*")
             with server.connect() as writer:
                 writer.send("SET", "held", "1")  # always: its reply waits until it is on the disk
+                wait_for("a record", lambda: int(server.info("persistence")["kvstash_log_ticket"]) > ticket)
+                os.kill(persister, signal.SIGCONT)
                 refusal = harness.Error("MISCONF Errors writing to the AOF file: " + os.strerror(error))
                 wait_for("a refusal", lambda: c.command("PING") == refusal)
+                assert policy != "always" or not select.select([writer.sock], [], [], 0)[0], "a reply before its record is on the disk"
                 assert c.command("SET", "refused", "1") == refusal
                 assert c.command("GET", "before7") == b"7"
                 assert server.info("persistence")["aof_last_write_status"] == "err"
