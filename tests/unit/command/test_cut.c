@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shm/shm_blob.h"
 #include "shm/shm_check.h"
-#include "shm/shm_crash.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
 #include "tests/crash/rig_cut.h"
@@ -367,12 +367,22 @@ Test(cut, the_check_finds_planted_faults)
 
 #ifdef KVSTASH_CRASH_POINTS
 
+/* A child that ends with the test, whatever becomes of that: one that stands still would stay for ever. */
+static pid_t
+start_child(void)
+{
+    pid_t test = getpid(), pid = fork();
+    cr_assert(pid >= 0);
+    if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != test))
+        _exit(0); /* it has ended already */
+    return pid;
+}
+
 /* The housekeeper, which stops at its n-th point while it frees what a given-up snapshot left. */
 static pid_t
 clean_and_stop(uint64_t n)
 {
-    pid_t pid = fork();
-    cr_assert(pid >= 0);
+    pid_t pid = start_child();
     if (pid > 0)
         return pid;
     struct shm_tx tx;
@@ -391,8 +401,7 @@ clean_and_stop(uint64_t n)
 static pid_t
 kill_soon(pid_t pid)
 {
-    pid_t killer = fork();
-    cr_assert(killer >= 0);
+    pid_t killer = start_child();
     if (killer == 0) {
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
         kill(pid, SIGKILL);

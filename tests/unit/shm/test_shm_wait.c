@@ -32,9 +32,9 @@ holder(struct fixture *f, const char *key, uint16_t shard, bool dies)
             kill(getpid(), SIGKILL);
         _exit(shm_tx_commit(&tx) ? 0 : 1);
     }
+    close(ready[1]); /* else nobody would tell that the child has died */
     cr_assert_eq(read(ready[0], &byte, 1), 1);
     close(ready[0]);
-    close(ready[1]);
     return pid;
 }
 
