@@ -41,6 +41,7 @@ struct conn {
     enum conn_state state;
     unsigned worker;                /* its worker */
     uint64_t opened;                /* deaths so far when it was opened */
+    unsigned dying;                 /* IDENTIFY: whose owner was to die when the question left; WORKERS_MAX: nobody's */
     struct model model;             /* before the batch in flight */
     struct model_op op[BATCH_MAX];
     unsigned ops;                   /* in the batch in flight */
@@ -140,6 +141,15 @@ ask(struct run *r, struct conn *c, enum conn_state state)
 }
 
 static void
+ask_who_serves(struct run *r, struct conn *c)
+{
+    c->dying = r->dying;
+    buf_clear(&c->request, SIZE_MAX);
+    buf_append_str(&c->request, "*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n");
+    ask(r, c, IDENTIFY);
+}
+
+static void
 open_conn(struct run *r, struct conn *c)
 {
     c->fd = dial(r->port);
@@ -147,9 +157,7 @@ open_conn(struct run *r, struct conn *c)
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_ADD, c->fd, &e);
-    buf_clear(&c->request, SIZE_MAX);
-    buf_append_str(&c->request, "*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n");
-    ask(r, c, IDENTIFY);
+    ask_who_serves(r, c);
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------------------- */
@@ -277,8 +285,9 @@ resolve(const struct conn *c)
 static void
 lost(struct run *r, struct conn *c)
 {
-    if (c->state != IDENTIFY && r->slot_died[c->worker] <= c->opened && c->worker != r->dying)
-        fail("client %u: disconnected from worker %u, which was not killed", c->model.client, c->worker);
+    if (c->state != IDENTIFY && r->slot_died[c->worker] <= c->opened)
+        fail("client %u: disconnected from worker %u, which was not killed: connected after %lu deaths of %lu, the worker's last is number %lu",
+            c->model.client, c->worker, (unsigned long)c->opened, (unsigned long)r->died, (unsigned long)r->slot_died[c->worker]);
     if (c->state == LOAD) {
         for (unsigned i = c->answered; i < c->ops; i++)
             if (model_is_shared(c->op[i]))
@@ -289,6 +298,8 @@ lost(struct run *r, struct conn *c)
     open_conn(r, c);
 }
 
+/* A slot's number does not tell the owner that is to die from its heir, and the heir may serve before the kernel has closed the dead
+ * one's sockets: it lets go of the locks first. What is answered to a question that left afterwards is the heir's. */
 static void
 identified(struct run *r, struct conn *c)
 {
@@ -296,7 +307,10 @@ identified(struct run *r, struct conn *c)
     c->worker = w ? (unsigned)atoi(w + 7) : WORKERS_MAX;
     if (c->worker >= WORKERS_MAX)
         fail("CLIENT INFO tells no worker: %.200s", c->in.data);
-    ask_for_dump(r, c);
+    if (c->worker == c->dying)
+        ask_who_serves(r, c);
+    else
+        ask_for_dump(r, c);
 }
 
 /* After a batch. */
