@@ -5,9 +5,9 @@
 
 #define POOL_MIN (32u << 20)
 #define POOL_MAX (256u << 20)
-#define POOL_SLACK (32u << 20)
+#define POOL_SLACK (8u << 20)
 #define SPANS(bytes) ((uint64_t)(bytes) / SHM_SPAN_BYTES)
-#define STEP_EXTENTS 8u
+#define STEP_EXTENTS 4u /* no more than POOL_SLACK, so that a step is not given back at once */
 #define SECOND_NS 1000000000LL
 #define SURPLUS_NS (3 * SECOND_NS)
 

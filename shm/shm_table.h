@@ -8,7 +8,8 @@
  *
  * A node takes 6 bits of the position. A segment covers the positions with its prefix, 1 to 64 neighbouring children of
  * a node; its bucket is the rest of the position scaled to the bucket count, so the count need not be a power of two.
- * A full segment first grows (a ladder of sizes), then splits in two: at most ~380 entries are moved by any command.
+ * A full segment first grows (a ladder of sizes), then splits in two of the largest size: at most ~380 entries are
+ * moved by any command.
  *
  * Locks: changes need the shard's lock and a transaction. Lookups need the lock, or the sequence checks of shm_read.h.
  */

@@ -1,5 +1,6 @@
 """sections.py - what scripts/bench measures: one function for each section, with its goals beside the measurement."""
 import collections
+import contextlib
 import os
 import re
 import statistics
@@ -7,12 +8,15 @@ import subprocess
 import threading
 import time
 
+import own_cores
 import servers
 
 Section = collections.namedtuple("Section", "name title run")
 
 VALUES_BYTES = 128 << 20  # what the values of a filled server take at most, whatever their size
-MEMORY_BYTES = 1 << 30    # the same where memory is measured: many keys, so that a server's reserve counts for little
+MEMORY_BYTES = 1 << 30    # the same where memory is measured
+RESTED_S = 5              # memory that stood still for so long is the server's at rest: surplus goes back after 3 s
+RESTED_MAX_S = 30
 SETTLE_S = 1.0            # a server's housekeeping after a fill, before its memory is read
 
 
@@ -89,15 +93,26 @@ def hot_key(out, short):
 
 
 def workers(out, short):
-    """The second server of the pairs is kv-stash with one worker."""
-    keys = key_space(short)
-    out.note("two workers over one, CPU per GET; the two workers have both cores, which the load generator shares with them"
-             if os.cpu_count() < 3 else "two workers over one, CPU per GET")
-    with servers.Kvstash(workers=2, cores="0,1" if os.cpu_count() < 3 else "0,2") as two, servers.Kvstash() as one:
-        fill(keys, two, one)
+    """Ratios of rounds: each case meets the same minute of the machine."""
+    keys, seconds, many = (100000, 0.5, 2) if short else (1000000, 2, 7)
+    out.note("CPU of the workers per GET, median of %d rounds. Worker i and a load generator of its own, 50 connections by unix socket, "
+             "are pinned to core i; one worker is measured on core 0 and on core 1 in turn. So 1 and 2 workers have the same "
+             "neighbour, and 2 cores are enough. Two servers of one worker each, at the same time, share nothing but the machine: "
+             "what they cost more than one is not the server's. `redis` is one worker here" % many)
+    with contextlib.ExitStack() as stack:
+        two, one, other = (stack.enter_context(servers.Kvstash(workers=n, cores="0,1")) for n in (2, 1, 1))
+        fill(keys, two, one, other)
         for pipeline in (1, 16):
-            for pair in servers.pairs(two, one, "-t", "get", "-k", keys, "-P", pipeline, *rounds(short)):
-                out.pair("GET, pipeline %d: 2 workers; 1 worker" % pipeline, pair, ratio_goal=1.15)
+            def load(server, *cores):
+                return own_cores.Load(server, cores, pipeline, keys, seconds + 3)
+            rows = []
+            for r in range(many):
+                alone = own_cores.cost([load(one, r % 2)], seconds)
+                rows.append((own_cores.cost([load(two, 0, 1)], seconds) / alone,
+                             own_cores.cost([load(one, 0), load(other, 1)], seconds) / alone, alone))
+            both, apart, alone = (statistics.median(x) for x in zip(*rows))
+            out.row("GET, pipeline %d: 2 workers of a server" % pipeline, "us CPU", both * alone / 1000, alone / 1000, ratio_goal=1.15)
+            out.row("GET, pipeline %d: 2 servers of 1 worker" % pipeline, "us CPU", apart * alone / 1000, alone / 1000)
 
 
 def aof(out, short):
@@ -125,10 +140,16 @@ def aof_always(out, short):
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 def settled(server):
-    """All memory of the server, used_memory, and what it holds in reserve, after its housekeeping."""
-    time.sleep(SETTLE_S)
-    info = server.info("memory")
-    return servers.memory_bytes(server), int(info["used_memory"]), int(info.get("region_free_bytes", 0))
+    """All memory of the server, used_memory, and what it holds in reserve, once its housekeeping changes nothing any more."""
+    last, since, end = None, time.monotonic(), time.monotonic() + RESTED_MAX_S
+    while time.monotonic() - since < RESTED_S and time.monotonic() < end:
+        info = server.info("memory")
+        now = (servers.memory_bytes(server), int(info["used_memory"]), int(info.get("region_free_bytes", 0)))
+        if last is None or abs(now[0] - last[0]) > 1 << 20:
+            since = time.monotonic()
+        last = now
+        time.sleep(0.2)
+    return last
 
 
 def bytes_a_key(server, keys, test, **options):
@@ -142,14 +163,18 @@ def bytes_a_key(server, keys, test, **options):
 
 def memory(out, short):
     out.note("Keys and fields of 16 bytes. In all: the region's committed memory (its reserve included) and each process's private "
-             "memory, less those of the empty server; used: the growth of used_memory; reserve: that of committed free memory")
-    cases = [("string, value of %d B" % size, goal, "fill", {"data": size})
-             for size, goal in ((8, 50), (32, 80), (100, 145), (1000, 1060))]
-    cases += [("field of 32 B in a hash of %d" % fields, None, "hfill", {"data": 32, "fields": fields})
+             "memory, less those of the empty server, %d s after the writers came to rest; used: the growth of used_memory; reserve: "
+             "that of committed free memory" % RESTED_S)
+    goals = {8: 50, 32: 80, 100: 145, 1000: 1060}
+    counts = (100000,) if short else (1000000, 5000000)
+    cases = [("value of %d B" % size, goal, "fill", keys, {"data": size}) for keys in counts for size, goal in goals.items()]
+    cases += [("field of 32 B in a hash of %d" % fields, None, "hfill", counts[0], {"data": 32, "fields": fields})
               for fields in (10, 1000000)]
-    for what, goal, test, options in cases:
-        keys = min(4 * key_space(short), MEMORY_BYTES // options["data"])
+    for what, goal, test, keys, options in cases:
+        if keys * options["data"] > MEMORY_BYTES:
+            continue
         ours, theirs = (bytes_a_key(kind(), keys, test, **options) for kind in (servers.Kvstash, servers.Redis))
+        what += ", %g M" % (keys / 1e6)
         out.row(what + ", in all", "bytes", ours[0], theirs[0], goal=goal)
         out.row(what + ", used", "bytes", ours[1], theirs[1])
         out.row(what + ", reserve", "bytes", ours[2])
@@ -172,6 +197,22 @@ def growth_of(server, keys, rate, seconds):
         grown, = servers.load(server, "-t", "fill", *paced)
         steady, = servers.load(server, "-t", "set", *paced, "--seconds", seconds)
         return grown, steady
+
+
+def growth_cost(out, short):
+    """The same without sockets, each command's processor time on its own (the program's head says how it is told from noise)."""
+    program = os.path.join(servers.BUILD, "tests", "bench", "growth_cost")
+    done = subprocess.run([program, "300000" if short else "10000000"], capture_output=True, text=True, timeout=servers.RUN_S, check=True)
+    lines = [l for l in done.stdout.splitlines() if not l.startswith(("bytes a key", "  blocks", "  ends"))]
+    out.note("SETs in order without sockets, each timed on its own, with the noise beside it:\n\n    " + "\n    ".join(lines))
+    longest = {l.split()[0]: dict(f.split("=") for f in l.split()[1:]) for l in lines if not l.startswith(" ")}
+    noise = max(float(longest[name]["longest_cpu_unswitched_us"]) for name in ("steady", "noise"))
+    own = float(longest["growing"]["longest_cpu_unswitched_us"])
+    for name, figures in longest.items():
+        out.row("longest, %s, processor time" % name, "us", float(figures["longest_cpu_us"]))
+        out.row("longest, %s, processor time, no switch" % name, "us", float(figures["longest_cpu_unswitched_us"]))
+    out.row("longest command beyond the noise", "us", max(0.0, own - noise), goal=1000)
+    out.flush()
 
 
 def growth(out, short):
@@ -291,6 +332,7 @@ SECTIONS = [
     Section("aof-always", "SETs a second with appendfsync always", aof_always),
     Section("memory", "Bytes per key", memory),
     Section("growth", "Latency while the table grows", growth),
+    Section("growth-cost", "Processor time of each command while the table grows", growth_cost),
     Section("bgsave", "A snapshot under writes", bgsave),
     Section("lock-death", "A lock's owner dies", lock_death),
 ]

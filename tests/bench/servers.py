@@ -20,9 +20,10 @@ class Kvstash(harness.Kvstash):
     def __init__(self, *options, workers=1, cores="0", region_size=4 << 30):
         super().__init__("--maxclients", "20000", *options, workers=workers, region_size=region_size, check=False)
         self.cores = cores
+        self.socket = os.path.join(self.dir, "socket")  # of its own, beside the port
 
     def arguments(self):
-        return pinned(self.cores, super().arguments())
+        return pinned(self.cores, super().arguments() + ["--unixsocket", self.socket])
 
     def processes(self):
         """The master's pid and those of its descendants."""
