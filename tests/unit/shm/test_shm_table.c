@@ -87,6 +87,36 @@ Test(table, grows_and_shrinks, .timeout = 120)
     fixture_close(&f);
 }
 
+/* Per cent of the memory lent to the index that holds segments. */
+static unsigned
+index_filled(const struct shm_region *r)
+{
+    uint64_t lent = 0, in_use = 0;
+    for (uint64_t s = 0; s < r->header->spans; s++) {
+        uint64_t word = atomic_load(&r->span_words[s]);
+        unsigned class = shm_span_word_class(word);
+        if (shm_span_word_state(word) != SHM_SPAN_USED || class < SHM_CLASS_TABLE || class >= SHM_CLASSES)
+            continue;
+        lent += SHM_SPAN_BYTES;
+        in_use += r->span_metas[s].used * shm_class_size(class);
+    }
+    return lent ? (unsigned)(in_use * 100 / lent) : 0;
+}
+
+Test(table, spans_of_a_large_index_stay_filled, .timeout = 120)
+{
+    struct fixture f;
+    char key[32];
+    fixture_open(&f, 64);
+    for (int i = 0; i < 90000; i++) {
+        snprintf(key, sizeof key, "key:%d", i);
+        put(&f, key, "v");
+        if (i >= 30000 && i % 1000 == 0)
+            cr_assert_geq(index_filled(&f.region), 80, "%u %% with %d keys", index_filled(&f.region), i);
+    }
+    fixture_close(&f);
+}
+
 static void
 count_one(void *arg, uint64_t position, struct shm_place *p)
 {
