@@ -16,7 +16,8 @@ import time
 import servers
 
 CONNECTIONS = 50
-CLOSING = 2      # connections of earlier questions that may be on their way out
+CLOSE_S = 5
+CLOSING = 2      # connections that only asked something may be on their way out
 CONNECT_S = 0.3  # a worker that stands still for longer would have the others take its connections
 
 
@@ -46,6 +47,7 @@ class Load:
         self.generators = []
 
     def __enter__(self):
+        self.wait_alone()
         for worker, core in zip(self.workers, self.cores):
             os.sched_setaffinity(worker, {core})
         try:
@@ -58,6 +60,13 @@ class Load:
 
     def __exit__(self, *_):
         self.end()
+
+    def wait_alone(self):
+        """Until the server has closed what earlier loads left."""
+        until = time.monotonic() + CLOSE_S
+        while int(self.server.info("clients")["connected_clients"]) > 1:
+            assert time.monotonic() < until, "connections of an earlier load are not closed"
+            time.sleep(0.01)
 
     def begin(self, i):
         """Starts generator i; its connections are those of worker i."""
@@ -91,9 +100,6 @@ class Load:
         for g in self.generators:
             g.terminate()
             g.communicate()
-        deadline = time.monotonic() + 5  # the next measurement begins with their connections gone
-        while any(sockets(w) > CONNECTIONS for w in self.workers) and time.monotonic() < deadline:
-            time.sleep(0.01)
 
 
 def cost(loads, seconds):
