@@ -94,7 +94,7 @@ def hot_key(out, short):
 
 def workers(out, short):
     """Ratios of rounds: each case meets the same minute of the machine."""
-    keys, seconds, many = (100000, 0.5, 2) if short else (1000000, 2, 7)
+    keys, seconds, many = (100000, 0.5, 2) if short else (1000000, 2, 5)
     out.note("CPU of the workers per GET, median of %d rounds. Worker i and a load generator of its own, 50 connections by unix socket, "
              "are pinned to core i; one worker is measured on core 0 and on core 1 in turn. So 1 and 2 workers have the same "
              "neighbour, and 2 cores are enough. Two servers of one worker each, at the same time, share nothing but the machine: "
