@@ -2,11 +2,12 @@
  *
  *     growth_cost [KEYS [VALUE_BYTES]]      default 10,000,000 keys with values of 64 bytes
  *
- * Three runs on core 0, each command (or turn) timed on its own:
+ * Three runs on core 0, each command or turn timed on its own:
  *
  *     growing   SETs of KEYS new keys in a region that a second process, the housekeeper's pool on core 1, keeps supplied
  *     steady    as many SETs of the same keys: nothing grows
- *     noise     as many turns of a loop that only reads the clocks
+ *     noise     turns of some microseconds that only read the clock, until they have taken as much processor time as the commands
+ *               of `growing`: as much chance to meet what the machine does
  *
  * Each is timed by the wall and by the thread's processor time. The kernel's counts tell what a long one met: switches to other
  * threads, page faults. What the wall shows beyond the processor time was the scheduler's; a long processor time also in the run
@@ -41,6 +42,7 @@
 #define LISTED 8                   /* longest ones that are printed */
 #define LONG_NS 100000u
 #define PARK_NS 50000
+#define NOISE_READS 100 /* of the clock in a turn of noise */
 #define AUDIT_SPANS 4096u /* as the housekeeper */
 
 static const uint64_t bound_us[] = {100, 200, 500, 1000, 2000, 5000, UINT64_MAX}; /* of the histogram; the last is open */
@@ -59,6 +61,7 @@ struct reading {
 
 struct run {
     uint64_t parked; /* commands that found the pool empty */
+    uint64_t cpu_ns; /* of all */
     uint64_t wall[BOUNDS], cpu[BOUNDS];
     uint64_t most_wall_ns, most_cpu_ns, most_own_ns; /* own: processor time of those that met no switch */
     struct { uint64_t number; struct reading spent; } longest[LISTED]; /* by processor time, falling */
@@ -114,6 +117,7 @@ static void
 note(struct run *run, uint64_t number, const struct reading *a, const struct reading *b)
 {
     struct reading spent = {b->wall_ns - a->wall_ns, b->cpu_ns - a->cpu_ns, b->faults - a->faults, b->switches - a->switches};
+    run->cpu_ns += spent.cpu_ns;
     count(run->wall, spent.wall_ns);
     count(run->cpu, spent.cpu_ns);
     run->most_wall_ns = spent.wall_ns > run->most_wall_ns ? spent.wall_ns : run->most_wall_ns;
@@ -175,22 +179,36 @@ print_run(const char *name, const struct run *run)
     }
 }
 
-enum what { SETS, NOISE };
-
-static void
-measure(const char *name, enum what what, uint64_t turns)
+/* SETs of all keys; returns the processor time. */
+static uint64_t
+measure_sets(const char *name, uint64_t keys)
 {
     struct run run = {0};
     struct reading a, b;
-    for (uint64_t i = 0; i < turns; i++) {
+    for (uint64_t i = 0; i < keys; i++) {
         read_before(&a);
-        if (what == SETS)
-            set(i, &run);
+        set(i, &run);
         read_after(&b);
         note(&run, i, &a, &b);
     }
     print_run(name, &run);
     fflush(stdout);
+    return run.cpu_ns;
+}
+
+static void
+measure_noise(uint64_t cpu_ns)
+{
+    struct run run = {0};
+    struct reading a, b;
+    for (uint64_t i = 0; run.cpu_ns < cpu_ns; i++) {
+        read_before(&a);
+        for (unsigned n = 0; n < NOISE_READS; n++)
+            clock_read(CLOCK_MONOTONIC);
+        read_after(&b);
+        note(&run, i, &a, &b);
+    }
+    print_run("noise", &run);
 }
 
 /* The housekeeper's part that growth needs, in a process of its own as in the server. Ends with its parent. */
@@ -292,10 +310,10 @@ main(int argc, char **argv)
         supply();
     }
     pin(0);
-    measure("growing", SETS, keys);
+    uint64_t spent = measure_sets("growing", keys);
     print_memory(keys);
-    measure("steady", SETS, keys);
-    measure("noise", NOISE, keys);
+    measure_sets("steady", keys);
+    measure_noise(spent);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     return 0;
