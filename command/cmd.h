@@ -43,6 +43,7 @@ enum cmd_copy { CMD_COPY_NONE, CMD_COPY_ABSENT, CMD_COPY_ENTRY };
 struct cmd {
     const struct command_row *row;
     int argc;
+    unsigned db;          /* session's at the start of the command; here, so that no hole is left to be zeroed */
     const struct resp_arg *argv;
     struct resp_out *out;
     struct session *session;
@@ -50,7 +51,6 @@ struct cmd {
     struct shm_tx *tx;
     struct cmd_key *keys; /* in the order of the arguments */
     unsigned nkeys;
-    unsigned db;          /* session's at the start of the command */
     int64_t time_ms;      /* frozen clock, 0 = not read yet: use cmd_now() */
     uint64_t dirty;
     bool effect_given;

@@ -187,6 +187,12 @@ find_keys(struct cmd *c, uint64_t ahead)
     const struct command_row *row = c->row;
     if (row->flags & CMD_MOVABLE_KEYS)
         return find_movable_keys(c);
+    if (row->first == 1 && row->last == 1 && ahead && reserve_keys(&c->engine->exec, 1)) { /* nearly all requests */
+        set_key(c, 0, 1, ahead);
+        c->keys = c->engine->exec.keys;
+        c->nkeys = 1;
+        return true;
+    }
     int last = row->last < 0 ? c->argc + row->last : row->last;
     unsigned n = 0;
     if (last >= c->argc)
@@ -208,10 +214,6 @@ shards_of(const struct cmd *c, uint16_t ids[SHM_SHARDS_MAX])
 {
     uint64_t bits[SHM_SHARDS_MAX / 64] = {0};
     unsigned n = 0;
-    if (c->nkeys == 1) {
-        ids[0] = c->keys[0].shard;
-        return 1;
-    }
     for (unsigned i = 0; i < c->nkeys; i++)
         bits[c->keys[i].shard / 64] |= 1ull << (c->keys[i].shard % 64);
     for (unsigned w = 0; w < SHM_SHARDS_MAX / 64; w++)
@@ -258,10 +260,8 @@ copy_out(struct cmd *c)
 
 /* How long a command waits for a lock: the worker's other clients wait with it. After that it is run again later. */
 static void
-enter_patiently(struct cmd *c)
+enter_shards(struct cmd *c, const uint16_t *ids, unsigned n)
 {
-    uint16_t ids[SHM_SHARDS_MAX];
-    unsigned n = shards_of(c, ids);
     c->tx->patience_us = c->engine->exec.patience_us;
     if (c->tx->active)
         shm_tx_enter(c->tx, ids, n);
@@ -270,6 +270,23 @@ enter_patiently(struct cmd *c)
     c->tx->patience_us = SHM_LOCK_PATIENT;
     if (c->tx->want == SHM_WANT_LOCK)
         c->engine->exec.patience_us = 0; /* once a turn is enough */
+}
+
+/* Apart, because its array would cost every command with one key a guarded stack. */
+static __attribute__((noinline)) void
+enter_many(struct cmd *c)
+{
+    uint16_t ids[SHM_SHARDS_MAX];
+    enter_shards(c, ids, shards_of(c, ids));
+}
+
+static void
+enter_patiently(struct cmd *c)
+{
+    if (c->nkeys == 1)
+        enter_shards(c, &c->keys[0].shard, 1);
+    else
+        enter_many(c);
 }
 
 static enum exec_result
@@ -376,6 +393,15 @@ exec_ahead_begin(struct engine *e)
     account_batch(e);
 }
 
+/* Most requests of a batch are for the command of the one before. */
+static const struct command_row *
+row_ahead(const struct exec_state *x, const struct exec_ahead *a, const struct resp_arg *name)
+{
+    if (a > x->ahead && a[-1].argv->len == name->len && memcmp(a[-1].argv->data, name->data, name->len) == 0)
+        return a[-1].row;
+    return command_find(name->data, name->len);
+}
+
 void
 exec_ahead_add(struct engine *e, const struct session *s, const struct resp_request *reqs, int n)
 {
@@ -383,7 +409,7 @@ exec_ahead_add(struct engine *e, const struct session *s, const struct resp_requ
     for (int i = 0; i < n && x->ahead_count < EXEC_BATCH_MAX; i++) {
         const struct resp_request *req = &reqs[i];
         struct exec_ahead *a = &x->ahead[x->ahead_count++];
-        *a = (struct exec_ahead){.argv = req->argv, .row = command_find(req->argv[0].data, req->argv[0].len)};
+        *a = (struct exec_ahead){.argv = req->argv, .row = row_ahead(x, a, req->argv)};
         if (a > x->ahead && a->row == a[-1].row)
             a[-1].alike = account_is_cheap(x, a->row);
         if (!a->row || a->row->first != 1 || req->argc < 2)
@@ -411,9 +437,12 @@ exec_ahead_prefetch(struct engine *e)
 static const struct exec_ahead *
 noted_ahead(struct exec_state *x, const struct resp_arg *argv)
 {
-    while (x->ahead_next < x->ahead_count && x->ahead[x->ahead_next].argv != argv)
-        x->ahead_next++; /* of a connection that closed before it was run */
-    return x->ahead_next < x->ahead_count ? &x->ahead[x->ahead_next++] : NULL;
+    while (x->ahead_next < x->ahead_count) {
+        const struct exec_ahead *a = &x->ahead[x->ahead_next++];
+        if (__builtin_expect(a->argv == argv, 1)) /* else of a connection that closed before it was run */
+            return a;
+    }
+    return NULL;
 }
 
 /* ---- a request ------------------------------------------------------------------------------------------------------ */

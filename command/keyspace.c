@@ -19,23 +19,22 @@
 /* ---- look-up -------------------------------------------------------------------------------------------- */
 
 static void
-ref_init(struct cmd *c, struct key_ref *ref, unsigned db, uint64_t position, const char *key, size_t klen)
+ref_init(struct cmd *c, struct key_ref *ref, unsigned db, uint64_t position, unsigned shard, const char *key, size_t klen)
 {
-    struct shm_region *r = c->engine->region;
     ref->position = position;
-    ref->shard = (uint16_t)shm_region_shard(r, position);
+    ref->shard = (uint16_t)shard;
     ref->db = db;
     ref->name = key;
     ref->name_len = klen;
     ref->place = (struct shm_place){0};
-    ref->tree = shm_tree_of_db(r, ref->shard, db);
+    ref->tree = shm_tree_of_db(c->engine->region, shard, db);
 }
 
 static void
 ref_of_key(struct cmd *c, unsigned k, struct key_ref *ref)
 {
     const struct resp_arg *a = &c->argv[c->keys[k].arg];
-    ref_init(c, ref, c->db, c->keys[k].position, a->data, a->len);
+    ref_init(c, ref, c->db, c->keys[k].position, c->keys[k].shard, a->data, a->len);
 }
 
 static bool
@@ -135,14 +134,14 @@ bool
 keyspace_find(struct cmd *c, unsigned db, const char *key, size_t klen, bool for_write, struct key_ref *ref)
 {
     uint64_t position = shm_table_position(c->engine->region, key, klen, c->engine->cluster);
-    ref_init(c, ref, db, position, key, klen);
+    ref_init(c, ref, db, position, shm_region_shard(c->engine->region, position), key, klen);
     return for_write ? find_for_write(c, ref) : find_live(c, ref);
 }
 
 bool
 keyspace_find_at(struct cmd *c, unsigned db, uint64_t position, const char *key, size_t klen, struct key_ref *ref)
 {
-    ref_init(c, ref, db, position, key, klen);
+    ref_init(c, ref, db, position, shm_region_shard(c->engine->region, position), key, klen);
     return shm_table_find(&ref->tree, position, key, klen, &ref->place);
 }
 

@@ -204,6 +204,10 @@ static void
 plan_compose(const struct string_plan *p, char *to)
 {
     size_t head = p->base.len < p->at ? p->base.len : p->at, end = p->at + p->n;
+    if (p->len == p->n) { /* all of it is new */
+        memcpy(to, p->bytes, p->n);
+        return;
+    }
     type_string_copy(&p->base, 0, to, head);
     memset(to + head, 0, p->at - head);
     memcpy(to + p->at, p->bytes, p->n);
@@ -264,13 +268,19 @@ is_string(const struct shm_entry_sh *e)
     return shm_entry_type(e) == SHM_TYPE_STRING || shm_entry_type(e) == SHM_TYPE_FIELD;
 }
 
+/* Does the value part, made that long, leave the entry in a block of the class that it would get? */
+static bool
+fits_as_if_new(const struct shm_region *r, const struct shm_entry_sh *e, size_t vlen)
+{
+    return type_entry_fits(r, e, vlen) && shm_class_size_for(type_entry_need(e, vlen)) == shm_block_size(r, shm_off_of(r, e));
+}
+
 enum type_change
 type_string_set(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e, const struct string_plan *p)
 {
-    const struct shm_region *r = tx->region;
     (void)shard;
     if (!is_string(e) || shm_entry_encoding(e) == TYPE_STRING_BLOB || p->encoding == TYPE_STRING_BLOB ||
-        !type_entry_fits(r, e, p->vlen) || shm_class_size_for(type_entry_need(e, p->vlen)) != shm_block_size(r, shm_off_of(r, e)))
+        (shm_entry_vlen(e) != p->vlen && !fits_as_if_new(tx->region, e, p->vlen)))
         return TYPE_REPLACE;
     if (!shm_tx_note(tx, shm_entry_value(e), shm_entry_vlen(e)) || !type_entry_set_shape(tx, e, p->encoding, p->vlen))
         return TYPE_FAILED;
