@@ -17,6 +17,8 @@ VALUES_BYTES = 128 << 20  # what the values of a filled server take at most, wha
 MEMORY_BYTES = 1 << 30    # the same where memory is measured
 RESTED_S = 5              # memory that stood still for so long is the server's at rest: surplus goes back after 3 s
 RESTED_MAX_S = 30
+HASH_SHARE = 5            # where pauses are measured: keys for each field of one large hash
+STRETCH_S = 0.5           # of a load whose latency is looked at: short ones, so that some meet a quiet machine
 SETTLE_S = 1.0            # a server's housekeeping after a fill, before its memory is read
 
 
@@ -282,14 +284,14 @@ class Snapshots(threading.Thread):
 
 
 def under_writes(server, keys, rate, seconds, saves):
-    """The load's results, the server's processor time, and the snapshots made meanwhile."""
+    """The server's processor time, and the snapshots made meanwhile."""
     snapshots = Snapshots(server, saves)
     before = cpu_s(server)
     snapshots.start()
-    result, = servers.load(server, "-t", "set", "-k", keys, "--rate", rate, "--seconds", seconds)
+    servers.load(server, "-t", "set", "-k", keys, "--rate", rate, "--seconds", seconds)
     snapshots.join()
     assert not snapshots.error, snapshots.error
-    return result, cpu_s(server) - before, snapshots
+    return cpu_s(server) - before, snapshots
 
 
 def snapshot_of(server, keys, rate, seconds):
@@ -297,28 +299,96 @@ def snapshot_of(server, keys, rate, seconds):
     with server:
         fill(keys, server)
         time.sleep(SETTLE_S)
-        quiet, quiet_cpu, _ = under_writes(server, keys, rate, seconds, 0)
-        busy, busy_cpu, s = under_writes(server, keys, rate, seconds, 1)
-        return {"cpu": busy_cpu - quiet_cpu, "wall": s.walls[0], "memory": max(s.memory, 0) / 1e6, "quiet_p999": quiet["p999_us"],
-                "busy_p999": busy["p999_us"], "busy_max": busy["max_us"]}
+        quiet_cpu, _ = under_writes(server, keys, rate, seconds, 0)
+        busy_cpu, s = under_writes(server, keys, rate, seconds, 1)
+        return {"cpu": busy_cpu - quiet_cpu, "wall": s.walls[0], "memory": max(s.memory, 0) / 1e6}
 
 
 def bgsave(out, short):
     keys, rate, seconds, many = (200000, 5000, 3, 1) if short else (5000000, 10000, 15, 3)
-    out.note("%d keys of 16 bytes with 64-byte values, %d SET/s on them (latency from the scheduled time), one BGSAVE within %d s; its "
-             "processor time is that of the whole server less that of the same load without it; memory: the most that was taken "
-             "beyond what was there before. Medians of %d rounds" % (keys, rate, seconds, many))
+    out.note("%d keys of 16 bytes with 64-byte values, %d SET/s on them, one BGSAVE within %d s; its processor time is that of the whole "
+             "server less that of the same load without it; memory: the most that was taken beyond what was there before. Medians of "
+             "%d rounds" % (keys, rate, seconds, many))
     rows = [[snapshot_of(kind("--save", ""), keys, rate, seconds) for kind in (servers.Kvstash, servers.Redis)] for _ in range(many)]
-
-    def median(name, which):
-        return statistics.median(r[which][name] for r in rows)
-
     for name, what, unit, goal in (("cpu", "CPU of a snapshot", "s", 0.25), ("wall", "time from BGSAVE to its end", "s", 0.35),
                                    ("memory", "extra memory", "MB", 0.1)):
-        out.row(what, unit, median(name, 0), median(name, 1), ratio_goal=goal)
-    for name, what in (("quiet_p999", "p99.9 of writes, no snapshot"), ("busy_max", "longest write, snapshot")):
-        out.row(what, "us", median(name, 0), median(name, 1))
-    out.row("p99.9 of writes, snapshot", "us", median("busy_p999", 0), median("busy_p999", 1), goal=1.2 * median("quiet_p999", 0))
+        out.row(what, unit, *(statistics.median(r[which][name] for r in rows) for which in (0, 1)), ratio_goal=goal)
+
+
+class Saver(threading.Thread):
+    """Looks at a server as a load runs; with `saves` it has one snapshot made after the other. Ends with the last one's end."""
+
+    def __init__(self, server, saves):
+        super().__init__()
+        self.server, self.saves, self.ending, self.error = server, saves, False, None
+
+    def run(self):
+        try:
+            with self.server.connect() as c:
+                while not self.ending:
+                    time.sleep(0.05)
+                    running = b"rdb_bgsave_in_progress:1" in c.command("INFO", "persistence")
+                    if self.saves and not running and not self.ending:
+                        assert c.command("BGSAVE") == "Background saving started"
+                while b"rdb_bgsave_in_progress:1" in c.command("INFO", "persistence"):
+                    time.sleep(0.05)
+        except Exception as e:  # told by the caller
+            self.error = e
+
+
+def pauses(server, saves, stretches, *options):
+    """p99.9 of each stretch of a paced load, in us, while snapshots run or while none does."""
+    saver = Saver(server, saves)
+    saver.start()
+    try:
+        found = [servers.load(server, *options, "--seconds", STRETCH_S, urgent=True)[0]["p999_us"] for _ in range(stretches)]
+    finally:
+        saver.ending = True
+        saver.join()
+    assert not saver.error, saver.error
+    return found
+
+
+@contextlib.contextmanager
+def beside_the_generator():
+    """This process leaves the servers' core alone meanwhile."""
+    before = os.sched_getaffinity(0)
+    if servers.TWO_CORES:
+        os.sched_setaffinity(0, {1})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def tell_pauses(out, test, found, both):
+    quarter = {which: statistics.quantiles(values, n=4, method="inclusive")[0] for which, values in found.items()}
+    for saves, when in ((False, "no snapshot"), (True, "snapshots")):
+        what = "p99.9 of %s, %s" % (test, when)
+        out.row(what, "us", *(quarter[server, saves] for server in both))
+        out.row(what + ", median", "us", *(statistics.median(found[server, saves]) for server in both))
+    out.row("%s: times as long with snapshots" % test, "", *(quarter[server, True] / quarter[server, False] for server in both), goal=1.2)
+
+
+def bgsave_pauses(out, short):
+    keys, rate, stretches, many = (200000, 5000, 2, 2) if short else (5000000, 10000, 8, 3)
+    fields = keys // HASH_SHARE
+    out.note("%d keys of 16 bytes with 64-byte values and a hash of %d fields; %d commands/s on one of them (latency from the scheduled "
+             "time), without snapshots and with one after the other, in turn for both servers, each with all its processes on one "
+             "core. p99.9 of each of %d stretches of %.1f s: the lower quartile is what counts, because what else the machine does "
+             "only adds; the median shows how much that was" % (keys, fields, rate, stretches * many, STRETCH_S))
+    with servers.Kvstash("--save", "") as ours, servers.Redis("--save", "") as theirs, beside_the_generator():
+        for server in (ours, theirs):
+            fill(keys, server)
+            fill(fields, server, test="hfill", fields=fields)
+        time.sleep(SETTLE_S)
+        for test, options in (("SET", ("-t", "set", "-k", keys)), ("HSET into the hash", ("-t", "hset", "-k", fields, "--fields", fields))):
+            found = collections.defaultdict(list)
+            for _ in range(many):
+                for server in (ours, theirs):
+                    for saves in (False, True):
+                        found[server, saves] += pauses(server, saves, stretches, "--rate", rate, *options)
+            tell_pauses(out, test, found, (ours, theirs))
 
 
 SECTIONS = [
@@ -334,5 +404,6 @@ SECTIONS = [
     Section("growth", "Latency while the table grows", growth),
     Section("growth-cost", "Processor time of each command while the table grows", growth_cost),
     Section("bgsave", "A snapshot under writes", bgsave),
+    Section("bgsave-pauses", "Writers' latency while snapshots run", bgsave_pauses),
     Section("lock-death", "A lock's owner dies", lock_death),
 ]
