@@ -53,5 +53,5 @@ loading_fail(struct loading_sh *l, const char *format, ...)
     va_start(ap, format);
     vsnprintf(l->error, sizeof l->error, format, ap);
     va_end(ap);
-    atomic_store(&l->phase, LOADING_FAILED);
+    atomic_store(&l->phase, atomic_load(&l->phase) == LOADING_CHECKS ? LOADING_REFUSED : LOADING_FAILED);
 }

@@ -1,7 +1,7 @@
 /* loading.h - a load of the whole data: what is loaded, how far it is, what went wrong. Words of the control page.
  *
  * At a start the master describes the load and has loader processes started (persist/loader_main.h); DEBUG RELOAD and LOADAOF are
- * loaded by the persister. While a load runs the region's gate is closed (shm/shm_gate.h). Commands are answered -LOADING, as Redis
+ * checked and loaded by the persister. While a load runs the region's gate is closed (shm/shm_gate.h). Commands are answered -LOADING, as Redis
  * does, except by rows that carry CMD_LOADING; a load that has just begun, other than at a start, is waited for instead, because
  * it mostly ends within milliseconds.
  */
@@ -28,9 +28,11 @@ enum loading_source {
 
 enum loading_phase {
     LOADING_IDLE,
+    LOADING_CHECKS,  /* DEBUG RELOAD, LOADAOF: the files are gone through, the data are whole and stay as they are */
     LOADING_RUNS,
-    LOADING_DONE,   /* all data are there; loaders end */
-    LOADING_FAILED, /* error tells why */
+    LOADING_DONE,    /* all data are there; loaders end */
+    LOADING_REFUSED, /* what was only checked is of no use; error tells why */
+    LOADING_FAILED,  /* error tells why; the data are not whole, the master ends the server */
 };
 
 /* One loader's. S of the loader, and of its heir. */
@@ -74,6 +76,14 @@ struct loading_sh {
     struct loading_part_sh part[LOADING_PARTS_MAX];
 };
 
+/* Are the data in memory those of a load that did not come to its end? Then they must not be saved. */
+static inline bool
+loading_is_partial(const struct loading_sh *l)
+{
+    uint32_t phase = atomic_load(&l->phase);
+    return phase == LOADING_RUNS || phase == LOADING_FAILED;
+}
+
 /* What a command that is not for such times gets. */
 enum loading_answer { LOADING_GO_ON, LOADING_WAIT, LOADING_REFUSE };
 enum loading_answer loading_answer(const struct engine *e);
@@ -87,7 +97,7 @@ struct loading_progress {
 };
 struct loading_progress loading_progress(const struct loading_sh *l);
 
-/* Notes the first error of a load: later ones are dropped. */
+/* Notes the first error of a load, or of a check before it: later ones are dropped. */
 __attribute__((format(printf, 2, 3))) void loading_fail(struct loading_sh *l, const char *format, ...);
 
 #endif

@@ -31,7 +31,7 @@ static bool
 begin(struct ending *e, const struct heritage *h, struct control_sh *c, uint64_t flags)
 {
     bool points = config_value(&c->config.live, PARAM_SAVE) > 0; /* the text is not empty */
-    if (atomic_load(&c->loading.phase) == LOADING_RUNS) /* half of the data must not take the file's place */
+    if (loading_is_partial(&c->loading)) /* half of the data must not take the file's place */
         return true;
     if (!(flags & CONTROL_END_SAVE) && ((flags & CONTROL_END_NOSAVE) || !points))
         return true;

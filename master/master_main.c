@@ -375,7 +375,7 @@ finish(const struct serve *s)
     log_notice("bye");
 }
 
-/* The load failed: nobody was served, and what there is of data is worth nothing. */
+/* A load failed, at the start or of DEBUG RELOAD: what there is of data is worth nothing, in a region that was found as well. */
 static _Noreturn void
 give_up(const struct serve *s)
 {
@@ -385,6 +385,7 @@ give_up(const struct serve *s)
     log_take(s->log_pipe);
     log_warning("%s", why);
     log_follow_level(NULL);
+    attached = false;
     abandon(why);
 }
 

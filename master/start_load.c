@@ -121,10 +121,10 @@ const char *
 start_load_watch(struct start_load *s)
 {
     struct loading_sh *l = words_of(s);
-    if (!s->runs)
-        return NULL;
     if (atomic_load(&l->phase) == LOADING_FAILED)
         return l->error;
+    if (!s->runs)
+        return NULL;
     if (all_finished(l))
         return end(s);
     tell_progress(s);

@@ -25,7 +25,8 @@ struct start_load {
 unsigned start_load_parts(const struct boot_choice *c);
 /* Describes the load; before any child is forked, with the control page in order. */
 void start_load_begin(struct start_load *s, const struct boot_choice *c);
-/* Once a round of the master's loop. NULL, or why the server cannot start. */
+/* Once a round of the master's loop. NULL, or why the server cannot start; or, later on, why it cannot go on, if a DEBUG RELOAD or
+ * LOADAOF failed when the data before it were gone. */
 const char *start_load_watch(struct start_load *s);
 
 #endif

@@ -21,6 +21,7 @@
 
 #define SECOND_NS 1000000000LL
 
+static void task_done(struct file_job *job);
 static void be_running(struct aof *a);
 
 /* ---- what the modules share ---------------------------------------------------------------------------------------------- */
@@ -33,11 +34,60 @@ task_work(struct file_job *job)
 }
 
 static void
+start_task(struct aof_task *t)
+{
+    t->job = (struct file_job){.work = task_work, .done = task_done};
+    file_thread_add(t->aof->writer, &t->job);
+}
+
+static int
+work_settle(struct aof *a)
+{
+    return aof_dir_settle(&a->dir);
+}
+
+/* What the task was to do stands in a manifest that a power failure could take back: it has not ended before that is settled.
+ * False: nobody cares any more. */
+static bool
+put_off(struct aof_task *t, int error)
+{
+    struct aof *a = t->aof;
+    bool for_base = a->phase == AOF_RUNNING || a->phase == AOF_OFF;
+    if (a->closing && !a->p->draining) {
+        if (!for_base)
+            aof_dir_drop(&a->dir, &a->fresh);
+        return false;
+    }
+    if (!for_base)
+        aof_fail(a, a->phase, error, a->dir.why);
+    else if (t->work != work_settle) /* what is written meanwhile is named by both manifests */
+        log_warning("%s; it is tried again", a->dir.why);
+    a->retry_ns = clock_ns() + AOF_RETRY_NS;
+    t->work = work_settle;
+    t->waits = true;
+    return true;
+}
+
+static void
 task_done(struct file_job *job)
 {
     struct aof_task *t = (struct aof_task *)job;
+    struct aof *a = t->aof;
+    if (job->error && a->dir.unsure && put_off(t, job->error))
+        return;
     t->runs = false;
-    t->then(t->aof, job->error);
+    if (t->work == work_settle && !job->error && a->phase == AOF_SWITCHING)
+        aof_recovered(a);
+    t->then(a, job->error);
+}
+
+static void
+look_at_task(struct aof *a)
+{
+    if (!a->task.waits || clock_ns() < a->retry_ns)
+        return;
+    a->task.waits = false;
+    start_task(&a->task);
 }
 
 void
@@ -45,8 +95,9 @@ aof_begin_task(struct aof *a, enum aof_phase phase, int (*work)(struct aof *a), 
 {
     xassert(!a->task.runs);
     a->phase = phase;
-    a->task = (struct aof_task){.job = {.work = task_work, .done = task_done}, .aof = a, .work = work, .then = then, .runs = true};
-    file_thread_add(a->writer, &a->task.job);
+    a->dir.unsure = false;
+    a->task = (struct aof_task){.aof = a, .work = work, .then = then, .runs = true};
+    start_task(&a->task);
 }
 
 void
@@ -160,6 +211,34 @@ open_dir(struct aof *a)
     return error;
 }
 
+int
+aof_work_increment(struct aof *a, uint64_t first_ticket)
+{
+    const struct aof_head head = aof_new_head(a, first_ticket);
+    int error = aof_dir_increment(&a->dir, &head, &a->fresh);
+    if (error == 0 && (error = aof_dir_publish(&a->dir, &a->fresh)) != 0 && !a->dir.unsure)
+        aof_dir_drop(&a->dir, &a->fresh);
+    aof_measure(a);
+    return error;
+}
+
+/* A predecessor may have died when it had named the first increment and told nobody. Other files are not ours to go on with. */
+static int
+work_take_over(struct aof *a)
+{
+    const struct aof_head head = aof_new_head(a, a->p->shared->start_ticket);
+    int error = aof_dir_is_empty(&a->dir) ? aof_dir_resume(&a->dir, &a->place, &a->fresh) : ENODATA;
+    if (error && error != ENODATA)
+        return error;
+    if (error == 0 && a->fresh.head.first_ticket == head.first_ticket && memcmp(a->fresh.head.lineage, head.lineage, sizeof head.lineage) == 0)
+        return 0;
+    if (error == 0)
+        aof_dir_drop(&a->dir, &a->fresh); /* closes it: the manifest names it */
+    snprintf(a->dir.why, sizeof a->dir.why, "the directory %.255s has files of an append-only file that was not loaded; load it, or "
+             "move it away", a->p->append_dir);
+    return EEXIST;
+}
+
 /* With nothing, or behind what was loaded: an increment that the manifest names. */
 static int
 work_first(struct aof *a)
@@ -167,17 +246,9 @@ work_first(struct aof *a)
     int error = open_dir(a);
     if (error)
         return error;
-    if (a->dir.manifest.files > 0 && atomic_load(&a->p->shared->start) == PERSIST_START_EMPTY) {
-        snprintf(a->dir.why, sizeof a->dir.why, "the directory %.255s has files of an append-only file that was not loaded; load it, or "
-                 "move it away", a->p->append_dir);
-        return EEXIST;
-    }
-    const struct aof_head head = aof_new_head(a, a->p->shared->start_ticket);
-    error = aof_dir_increment(&a->dir, &head, &a->fresh);
-    if (error == 0 && (error = aof_dir_publish(&a->dir, &a->fresh)) != 0)
-        aof_dir_drop(&a->dir, &a->fresh);
-    aof_measure(a);
-    return error;
+    if (a->dir.manifest.files > 0 && atomic_load(&a->p->shared->start) == PERSIST_START_EMPTY)
+        return work_take_over(a);
+    return aof_work_increment(a, a->p->shared->start_ticket);
 }
 
 static int
@@ -503,6 +574,7 @@ aof_turn(struct aof *a)
     struct shm_slot_sh *own = &a->p->engine.region->slots[a->p->engine.slot];
     file_thread_collect(a->writer);
     file_thread_collect(a->syncer);
+    look_at_task(a);
     follow_parameter(a);
     aof_rewrite_turn(a);
     if (a->phase == AOF_OFF)

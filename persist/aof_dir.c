@@ -58,12 +58,11 @@ write_manifest_file(struct aof_dir *d, const struct buf *text, const char *name)
         error = fail(d, "put the manifest in its place", name);
     if (error)
         unlinkat(d->fd, temp, 0);
-    else if (fsync(d->fd) != 0) /* it may be there after a power failure, or not; both are whole */
-        error = fail(d, "sync the directory of", name);
-    return error;
+    d->unsure = error == 0 && fsync(d->fd) != 0;
+    return d->unsure ? fail(d, "sync the directory of", name) : error;
 }
 
-/* Makes m the manifest, on the disk and in d; m is emptied. */
+/* Makes m the manifest, on the disk and in d; m is emptied. In d stands always what another process would find. */
 static int
 replace_manifest(struct aof_dir *d, struct aof_manifest *m)
 {
@@ -71,18 +70,19 @@ replace_manifest(struct aof_dir *d, struct aof_manifest *m)
     struct buf text;
     buf_init(&text);
     aof_manifest_format(m, &text);
+    d->unsure = false;
     errno = ENOMEM;
     int error = buf_failed(&text) || !aof_name_manifest(name, d->prefix) ? fail(d, "make the text of", "the manifest")
                                                                          : write_manifest_file(d, &text, name);
     buf_destroy(&text);
-    if (error) {
+    if (error && !d->unsure) {
         aof_manifest_destroy(m);
         return error;
     }
     aof_manifest_destroy(&d->manifest);
     d->manifest = *m;
     aof_manifest_init(m);
-    return 0;
+    return error;
 }
 
 /* A copy to be changed; files that `keep` refuses become history. False: no memory. */
@@ -248,6 +248,8 @@ aof_dir_resume(struct aof_dir *d, const struct persist_place_sh *place, struct a
     if (tail->fd < 0)
         return errno == ENOENT ? ENODATA : fail(d, "open", f->name);
     int error = resume_file(d, f->name, place, tail);
+    if (error == 0 && fsync(d->fd) != 0) /* a predecessor may have named it, and not come to that */
+        error = fail(d, "sync the directory of", f->name);
     if (error) {
         close(tail->fd);
         tail->fd = -1;
@@ -292,7 +294,9 @@ aof_dir_drop(struct aof_dir *d, struct aof_tail *tail)
     if (tail->fd >= 0)
         close(tail->fd);
     tail->fd = -1;
-    if (aof_name_increment(name, d->prefix, tail->sequence))
+    const struct aof_file *last = aof_manifest_last_increment(&d->manifest);
+    bool named = last && last->sequence == tail->sequence;
+    if (!named && aof_name_increment(name, d->prefix, tail->sequence))
         unlinkat(d->fd, name, 0);
 }
 
@@ -342,21 +346,22 @@ delete_file(struct aof_dir *d, const char *name)
     return false;
 }
 
-/* Deletes history, then takes it out of the manifest; what cannot be deleted now is tried again at the next time. */
-static int
+/* Deletes history, then takes it out of the manifest; what cannot be done now is tried again at the next time. */
+static void
 delete_history(struct aof_dir *d)
 {
     struct aof_manifest m;
     if (d->keep_history || !copy_manifest(&d->manifest, &m, NULL, 0))
-        return 0;
+        return;
     size_t before = m.files;
     for (size_t i = m.files; i-- > 0;)
         if (m.file[i].type == AOF_FILE_HISTORY && delete_file(d, m.file[i].name))
             aof_manifest_remove(&m, i);
-    if (m.files != before)
-        return replace_manifest(d, &m);
-    aof_manifest_destroy(&m);
-    return 0;
+    if (m.files == before)
+        aof_manifest_destroy(&m);
+    else if (replace_manifest(d, &m) != 0)
+        log_warning("files that were deleted stay in the manifest until the next rewriting: %s", d->why);
+    d->unsure = false; /* both manifests load the same */
 }
 
 int
@@ -372,7 +377,32 @@ aof_dir_rebase(struct aof_dir *d, bool base, int64_t first, const struct aof_tai
         return no_memory(d);
     }
     int error = replace_manifest(d, &m);
-    return error ? error : delete_history(d);
+    if (error == 0)
+        delete_history(d);
+    return error;
+}
+
+int
+aof_dir_settle(struct aof_dir *d)
+{
+    struct aof_manifest m;
+    if (!copy_manifest(&d->manifest, &m, NULL, 0)) {
+        d->unsure = true;
+        return no_memory(d);
+    }
+    int error = replace_manifest(d, &m);
+    d->unsure = error != 0;
+    if (error == 0)
+        delete_history(d);
+    return error;
+}
+
+bool
+aof_dir_is_empty(const struct aof_dir *d)
+{
+    struct stat st;
+    const struct aof_file *f = aof_manifest_last_increment(&d->manifest);
+    return f && d->manifest.files == 1 && fstatat(d->fd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == AOF_HEAD_LINE;
 }
 
 uint64_t

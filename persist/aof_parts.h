@@ -31,7 +31,8 @@ struct aof_task {
     struct aof *aof;
     int (*work)(struct aof *a);                /* on the thread; 0 or an errno with a->dir.why */
     void (*then)(struct aof *a, int error);
-    bool runs;
+    bool runs;                                 /* until `then` is called */
+    bool waits;                                /* for the directory to be synced (aof.c) */
 };
 
 struct aof {
@@ -94,6 +95,8 @@ aof_policy(const struct aof *a)
 
 /* ---- aof.c ---- */
 int aof_work_open(struct aof *a);
+/* On the thread: an increment with this first ticket, named, is in a->fresh. */
+int aof_work_increment(struct aof *a, uint64_t first_ticket);
 /* There is no file that goes on: who takes over begins with a base. */
 void aof_publish_nothing(struct aof *a);
 void aof_begin_task(struct aof *a, enum aof_phase phase, int (*work)(struct aof *a), void (*then)(struct aof *a, int error));

@@ -46,8 +46,6 @@ failed(struct aof *a, const char *why)
 {
     log_warning("the append-only file has no new base: %s", why);
     ended(a, false);
-    if (!a->published && a->phase == AOF_RUNNING && !a->closing)
-        a->phase = AOF_NEEDS_BASE; /* from a new cut on */
 }
 
 /* ---- the base stands --------------------------------------------------------------------------------------------------------- */
@@ -102,16 +100,11 @@ static int
 work_switch(struct aof *a)
 {
     a->unsynced_write = false;
-    const struct aof_head head = aof_new_head(a, a->base_ticket);
     if (fdatasync(a->tail.fd) != 0) {
         a->unsynced_write = true;
         return aof_dir_fail(&a->dir, "sync", &a->tail);
     }
-    int error = aof_dir_increment(&a->dir, &head, &a->fresh);
-    if (error == 0 && (error = aof_dir_publish(&a->dir, &a->fresh)) != 0)
-        aof_dir_drop(&a->dir, &a->fresh);
-    aof_measure(a);
-    return error;
+    return aof_work_increment(a, a->base_ticket);
 }
 
 static void
@@ -135,7 +128,7 @@ then_switched(struct aof *a, int error)
     aof_set_durable(a, a->tail.last, a->tail.offset);
     aof_release_groups(a);
     a->base_first = a->tail.sequence;
-    a->base_switched = true;
+    a->base_switched = a->base_runs; /* it may have failed meanwhile */
 }
 
 /* A first base: its increment, which no manifest names yet. */
@@ -163,7 +156,7 @@ then_after_cut(struct aof *a, int error)
     a->durable = a->tail.last;
     a->durable_end = a->tail.offset;
     a->base_first = a->tail.sequence;
-    a->base_switched = true;
+    a->base_switched = a->base_runs;
     a->phase = AOF_RUNNING;
 }
 
@@ -254,6 +247,8 @@ aof_rewrite_turn(struct aof *a)
     if (a->task.runs || a->closing || a->p->draining)
         return;
     if (!a->base_runs) {
+        if (a->phase == AOF_RUNNING && !a->published)
+            a->phase = AOF_NEEDS_BASE; /* the one that was to name the increment has failed: from a new cut on */
         if (!is_wanted(a))
             return;
         if (a->dir.fd < 0)

@@ -124,6 +124,8 @@ run_command(struct replay *r)
     case EXEC_REPLAY_READY:
         break;
     }
+    if (l->checks)
+        return LOAD_DONE;
     uint32_t parts = parts_of(l, &c);
     if (!(parts & 1u << l->own))
         return LOAD_DONE;
@@ -132,12 +134,16 @@ run_command(struct replay *r)
 
 /* ---- a file ------------------------------------------------------------------------------------------------------------------ */
 
-/* The tail is not whole. */
+/* The tail is not whole. A check is of a log that is written meanwhile, whose end has to be whole: nobody will cut it. */
 static enum load_result
 end_torn(struct replay *r, bool last)
 {
     struct loader *l = r->l;
     const struct aof_in *in = &r->in;
+    if (l->checks) {
+        loading_fail(l->sh, "%s: byte %lu: %s; " LOADER_REMEDY_CHECK, r->f->path, (unsigned long)in->whole, in->error.text);
+        return LOAD_FAILED;
+    }
     if (!last) {
         loading_fail(l->sh, "%s: byte %lu: %s, but other files of the log follow it; " LOADER_REMEDY_CHECK, r->f->path, (unsigned long)in->whole,
             in->error.text);
@@ -193,7 +199,9 @@ load_aof(struct loader *l, const struct load_file *f, bool last)
         if (r.in.commands % TOLD_EVERY)
             continue;
         loader_at(l, r.in.end);
-        loader_reclaim(l);
+        shm_region_progress(l->engine->region);
+        if (!l->checks)
+            loader_reclaim(l);
         if (loader_given_up(l))
             result = LOAD_ANEW;
     }

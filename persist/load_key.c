@@ -125,12 +125,19 @@ set_clock(const struct building *b)
         atomic_store_explicit(b->ref.place.clock, (uint16_t)(now - idle), memory_order_relaxed);
 }
 
+static bool
+is_foreign(const struct load_key *key)
+{
+    unsigned family = rdb_form(key->form)->family;
+    return family != RDB_STRING && (family != RDB_HASH || key->form > RDB_FORM_HASH_LISTPACK);
+}
+
 enum load_key_result
 load_key(struct load_keys *k, const struct load_key *key)
 {
-    const struct rdb_form_row *form = rdb_form(key->form);
+    bool is_hash = rdb_form(key->form)->family == RDB_HASH;
     struct building b = {.keys = k, .key = key};
-    if (form->family != RDB_STRING && (form->family != RDB_HASH || key->form > RDB_FORM_HASH_LISTPACK))
+    if (is_foreign(key))
         return LOAD_KEY_FOREIGN;
     k->cmd.db = key->db;
     bool there = keyspace_find_at(&k->cmd, key->db, key->position, rdb_string_bytes(&key->name), key->name.len, &b.ref);
@@ -138,11 +145,47 @@ load_key(struct load_keys *k, const struct load_key *key)
         return LOAD_KEY_THERE;
     if (there && !keyspace_delete(&k->cmd, &b.ref))
         return LOAD_KEY_MEMORY;
-    k->value.fn = form->family == RDB_STRING ? take_string : take_field;
-    if (form->family == RDB_HASH)
+    k->value.fn = is_hash ? take_field : take_string;
+    if (is_hash)
         begin_hash(&b);
     enum load_key_result result = read_value(&b);
     if (result == LOAD_KEY_DONE)
         set_clock(&b);
     return result;
+}
+
+/* ---- a key that is only looked at --------------------------------------------------------------------------------------- */
+
+static bool
+pass(void *arg, const struct rdb_piece *piece)
+{
+    (void)arg;
+    (void)piece;
+    return true;
+}
+
+static bool
+is_there(struct load_keys *k, const struct load_key *key)
+{
+    uint16_t shard = (uint16_t)key->shard;
+    struct key_ref ref;
+    k->cmd.db = key->db;
+    shm_tx_enter_read(k->cmd.tx, &shard, 1);
+    bool there = k->cmd.tx->want == SHM_WANT_NOTHING &&
+                 keyspace_find_at(&k->cmd, key->db, key->position, rdb_string_bytes(&key->name), key->name.len, &ref);
+    shm_tx_leave_read(k->cmd.tx);
+    return there;
+}
+
+enum load_key_result
+load_key_check(struct load_keys *k, const struct load_key *key)
+{
+    struct building b = {.keys = k, .key = key};
+    if (is_foreign(key))
+        return LOAD_KEY_FOREIGN;
+    if (k->absent && is_there(k, key))
+        return LOAD_KEY_THERE;
+    k->value.fn = pass;
+    k->value.depth = RDB_DEEP; /* a field that stands twice would be met when it is stored */
+    return read_value(&b);
 }

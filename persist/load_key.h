@@ -34,6 +34,7 @@ struct load_keys {
     const uint8_t *image;
     size_t n;
     bool replace;            /* a key that is there gives way */
+    bool absent;             /* a check looks whether the key is there */
     const char *wrong;
     size_t wrong_at;
 };
@@ -41,5 +42,7 @@ struct load_keys {
 void load_keys_init(struct load_keys *k, struct engine *e, struct session *s, const void *image, size_t n);
 void load_keys_free(struct load_keys *k);
 enum load_key_result load_key(struct load_keys *k, const struct load_key *key);
+/* What load_key would say, but that there is enough memory. Outside any transaction; of the key's `ahead` and `owned` nothing is used. */
+enum load_key_result load_key_check(struct load_keys *k, const struct load_key *key);
 
 #endif

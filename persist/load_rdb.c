@@ -185,6 +185,10 @@ take_key(struct load *d)
     struct load_key *key = &d->batch[d->n];
     *key = (struct load_key){.position = position, .shard = shard, .db = (unsigned)d->in.db, .form = d->in.type,
         .expires_ms = d->in.expires_ms, .idle_s = d->in.idle_s, .from = d->in.from, .to = d->in.to};
+    if (l->checks) {
+        key->name = d->in.key;
+        return took(d, key, load_key_check(&d->keys, key));
+    }
     if (!keep_name(d, key))
         return took(d, key, LOAD_KEY_MEMORY);
     return ++d->n == BATCH ? flush(d) : LOAD_DONE;
@@ -282,6 +286,7 @@ each(struct load *d)
         if (++d->records % TOLD_EVERY)
             continue;
         loader_at(l, d->n ? d->batch[0].from : d->in.r.at);
+        shm_region_progress(l->engine->region);
         if (loader_given_up(l) || (l->stopped && l->stopped(l->arg)))
             result = LOAD_ANEW;
     }
@@ -307,6 +312,7 @@ load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
         .skip_foreign = config_yes(l->engine, PARAM_RDB_SKIP_UNKNOWN)};
     load_keys_init(&d.keys, l->engine, &l->session, f->bytes, f->n);
     d.keys.replace = l->replace;
+    d.keys.absent = l->keeps && !l->replace;
     bool open = rdb_in_open(&d.in, f->bytes, f->n);
     enum load_result result = open ? each(&d) : fail_reading(&d);
     if (result == LOAD_DONE)
@@ -314,7 +320,8 @@ load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
     if (result == LOAD_DONE) {
         *end = d.in.r.at;
         loader_at(l, *end);
-        tell(&d);
+        if (!l->checks)
+            tell(&d);
         if (d.has_lineage)
             loader_saw_ticket(l, d.lineage, d.ticket);
     }

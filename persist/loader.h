@@ -25,7 +25,9 @@ struct loader {
     /* Is there a reason to stop (an order, the master's end)? Asked now and then; NULL: never. */
     bool (*stopped)(void *arg);
     void *arg;
-    bool replace;           /* keys of an RDB file that are there already give way (DEBUG RELOAD NOFLUSH); else they are damage */
+    bool checks;            /* only looks whether it could be loaded, and changes nothing */
+    bool keeps;             /* what is in memory stays: a check finds the keys that are there */
+    bool replace;           /* keys of an RDB file that are there already give way (DEBUG RELOAD MERGE); else they are damage */
     struct session session; /* on whose behalf commands run */
     struct buf replies;     /* thrown away, but for errors */
     uint64_t base;          /* bytes of the files before the current one */
@@ -44,7 +46,9 @@ enum load_result {
 void loader_init(struct loader *l, struct engine *e, unsigned own, unsigned parts);
 void loader_release(struct loader *l);
 
-/* Loads what sh->path and sh->source say. */
+/* Loads what sh->path and sh->source say. With l->checks it reads and checks all of it instead: what is damaged, missing or not known
+ * to this version fails now. Not found so are a key that stands twice in a file and want of memory. The engine's transactions
+ * are not bare then. */
 enum load_result loader_run(struct loader *l);
 /* Once all parts are done, by one of them: cuts the torn tail off its file, so that what is appended stands behind whole things. */
 void loader_cut_torn(struct loader *l);
@@ -66,7 +70,7 @@ static inline bool
 loader_given_up(const struct loader *l)
 {
     return atomic_load_explicit(&l->sh->attempt, memory_order_relaxed) != l->attempt ||
-           atomic_load_explicit(&l->sh->phase, memory_order_relaxed) != LOADING_RUNS;
+           atomic_load_explicit(&l->sh->phase, memory_order_relaxed) > LOADING_RUNS;
 }
 
 /* Waits till part `other` has done all before `place` (of all files together). False: given up. */

@@ -18,7 +18,7 @@
 #define ATTEMPTS_MAX 3u
 #define WRITTEN_NS (10 * 1000000000LL) /* that the log's end may take to reach its file */
 
-enum step { IDLE, SAVES, SAVED, WRITING };
+enum step { IDLE, SAVES, SAVED, WRITING, LOST };
 
 struct reload {
     struct persister *p;
@@ -56,7 +56,13 @@ wants(const struct reload *r, unsigned option)
     return (r->asked & option) != 0;
 }
 
-/* ---- the load --------------------------------------------------------------------------------------------------------------- */
+static const char *
+name(const struct reload *r)
+{
+    return wants(r, LOADING_RELOAD_LOG) ? "LOADAOF" : "RELOAD";
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------------------- */
 
 static void
 answer(struct reload *r, enum loading_reloaded result)
@@ -65,6 +71,26 @@ answer(struct reload *r, enum loading_reloaded result)
     r->step = IDLE;
     atomic_store(&r->sh->reload_answered, r->asked >> LOADING_RELOAD_SHIFT << LOADING_RELOAD_SHIFT | result);
 }
+
+/* Nothing was changed. */
+static void
+refuse(struct reload *r, const char *why)
+{
+    log_warning("DEBUG %s: %s; nothing was changed", name(r), why);
+    atomic_store(&r->sh->phase, LOADING_IDLE);
+    shm_gate_open(r->p->engine.region);
+    answer(r, LOADING_RELOAD_FAILED);
+}
+
+/* The data are gone, and the file does not replace them. The master ends the server. */
+static void
+lose(struct reload *r)
+{
+    log_warning("DEBUG %s failed when the data in memory had been given up already: the server ends; the next start loads its files", name(r));
+    r->step = LOST;
+}
+
+/* ---- the load ---------------------------------------------------------------------------------------------------------------- */
 
 /* The file that is to be read. False: it is not there. */
 static bool
@@ -88,24 +114,33 @@ name_source(struct reload *r)
     return true;
 }
 
+static enum load_result
+go_through(struct reload *r, bool checks)
+{
+    r->loader.checks = checks;
+    r->loader.keeps = wants(r, LOADING_RELOAD_NOFLUSH);
+    r->loader.replace = wants(r, LOADING_RELOAD_MERGE);
+    r->loader.attempt = atomic_load(&r->sh->attempt);
+    atomic_store(&r->sh->part[0].at, 0);
+    return loader_run(&r->loader);
+}
+
 static void
 run(struct reload *r)
 {
     struct shm_region *region = r->p->engine.region;
     struct shm_tx *tx = &r->p->engine.tx;
-    bool keeps = wants(r, LOADING_RELOAD_NOFLUSH);
-    if (!keeps)
+    if (!wants(r, LOADING_RELOAD_NOFLUSH))
         shm_wipe(region);
-    r->loader.replace = wants(r, LOADING_RELOAD_MERGE);
-    r->loader.attempt = atomic_load(&r->sh->attempt);
-    atomic_store(&r->sh->part[0].at, 0);
     shm_tx_make_bare(tx);
     shm_epoch_leave(region, r->p->engine.slot); /* what was wiped is free when nobody is inside */
-    enum load_result result = loader_run(&r->loader);
+    enum load_result result = go_through(r, false);
     shm_epoch_enter(region, r->p->engine.slot);
     tx->bare = false;
-    if (result != LOAD_DONE)
-        return; /* the error is noted: the master ends the server */
+    if (result != LOAD_DONE) {
+        lose(r);
+        return;
+    }
     atomic_store(&r->sh->keys, r->loader.keys);
     atomic_store(&r->sh->expired, r->loader.expired);
     atomic_store(&r->sh->phase, LOADING_IDLE);
@@ -113,19 +148,31 @@ run(struct reload *r)
     answer(r, LOADING_RELOADED);
 }
 
+/* Can the file be loaded? False: it was answered. */
+static bool
+is_good(struct reload *r)
+{
+    struct loading_sh *sh = r->sh;
+    atomic_store(&sh->parts, 1);
+    atomic_store(&sh->error_taken, 0);
+    atomic_store(&sh->phase, LOADING_CHECKS);
+    if (!name_source(r))
+        loading_fail(sh, "%s cannot be read", sh->path);
+    else if (atomic_fetch_add(&sh->attempt, 1) >= ATTEMPTS_MAX)
+        loading_fail(sh, "%s: the processes that checked it died", sh->path);
+    else if (go_through(r, true) == LOAD_DONE)
+        return true;
+    refuse(r, sh->error);
+    return false;
+}
+
 static void
 begin_load(struct reload *r)
 {
     struct loading_sh *sh = r->sh;
-    if (!name_source(r)) {
-        log_warning("DEBUG %s: %s cannot be read; nothing was changed", wants(r, LOADING_RELOAD_LOG) ? "LOADAOF" : "RELOAD", sh->path);
-        shm_gate_open(r->p->engine.region);
-        answer(r, LOADING_RELOAD_FAILED);
+    if (!is_good(r))
         return;
-    }
-    atomic_store(&sh->parts, 1);
     atomic_store(&sh->quiet, 1);
-    atomic_store(&sh->error_taken, 0);
     atomic_store(&sh->attempt, 1);
     atomic_store(&sh->started_ms, clock_wall_ms());
     atomic_store(&sh->started_ns, clock_ns());
@@ -177,8 +224,10 @@ begin(struct reload *r)
             load_again(r);
         return;
     }
-    if (state == SHM_REGION_READY)
+    if (state == SHM_REGION_READY) {
+        atomic_store(&r->sh->attempt, 0);
         shm_gate_close(&r->p->engine.tx);
+    }
     r->p->engine.tx.gate = SHM_TX_INSIDE;
     r->since_ns = clock_ns();
     if (wants(r, LOADING_RELOAD_LOG))
@@ -195,9 +244,7 @@ wait_for_log(struct reload *r)
     if (aof_is_written(r->p->aof)) {
         begin_load(r);
     } else if (clock_ns() - r->since_ns > WRITTEN_NS) {
-        log_warning("DEBUG LOADAOF: the log cannot be written to its end; nothing was changed");
-        shm_gate_open(r->p->engine.region);
-        answer(r, LOADING_RELOAD_FAILED);
+        refuse(r, "the log cannot be written to its end");
     }
 }
 

@@ -146,7 +146,7 @@ saves_look(struct saves *s)
     const struct persist_sh *p = &s->engine->control->persist;
     bool rewrites = atomic_load(&p->rewrite_runs) || atomic_load(&p->rewrite_asked) != atomic_load(&p->rewrite_taken);
     take_drops(s);
-    if (snapshot_runs(s->snapshot) || atomic_load(&s->engine->control->loading.phase) == LOADING_RUNS)
+    if (snapshot_runs(s->snapshot) || loading_is_partial(&s->engine->control->loading))
         return;
     if (atomic_load(&s->shared->wait_asked) != atomic_load(&s->shared->wait_answered) >> 1 ||
         atomic_load(&s->shared->bgsave_asked) != atomic_load(&s->shared->bgsave_answered)) {

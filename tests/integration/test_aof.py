@@ -286,6 +286,72 @@ def disk_fails(policy, ops, error):
         judge(server)
 
 
+def directory_is_not_synced():
+    """The manifest is in its place and its directory cannot be synced: what it names stays, nothing is acknowledged that a power
+    failure could take back, and it is settled when the disk is well again."""
+    refusal = harness.Error("MISCONF Errors writing to the AOF file: " + os.strerror(errno.EIO))
+    server = Tapped(*ON, "--appendfsync", "always")
+    server.tap.arm(["sync"], nth=2, error=errno.EIO, match="appendonlydir")
+    with server:
+        wait_for("a refusal", lambda: server.command("PING") == refusal)
+        assert server.command("SET", "early", "1") == refusal
+        server.tap.disarm()
+        wait_for("writing", lambda: server.command("SET", "early", "1") == "OK")
+        assert "cannot sync the directory of appendonly.aof.manifest" in server.read_log()
+        for nth in range(1, 6):
+            assert server.command("INCR", "n") == nth
+            server.tap.arm(["sync"], nth=nth, error=errno.EIO, match="appendonlydir")
+            assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+            wait_for("a failed sync", lambda: server.tap.failed)
+            time.sleep(0.3)
+            loads_alone(server, lambda other: int(other.command("GET", "n")) == nth)
+            server.tap.disarm()
+            wait_for("writing again", lambda: server.command("SET", "after", nth) == "OK")
+            wait_for("the rewriting's end", lambda: rewritten(server))
+        assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+        wait_for("a new base", lambda: rewritten(server))
+        assert server.info("persistence")["aof_last_bgrewrite_status"] == "ok"
+        parts = sorted(os.listdir(server.dir + "/appendonlydir"))
+        assert len(parts) == 3, "history was not deleted: %s" % parts
+        judge(server)
+
+
+def loads_alone(server, right):
+    """A copy of the files, as they are at this moment."""
+    other = harness.Kvstash(*ON)
+    shutil.copytree(server.dir + "/appendonlydir", other.dir + "/appendonlydir")
+    with other:
+        assert right(other)
+
+
+def base_fails_early():
+    """A base whose file fails while the increment behind its cut is being made: nothing of it is left for the next one."""
+    with Tapped(*ON, "--appendfsync", "everysec") as server:
+        for i in range(6):
+            server.command("INCR", "n")
+            if i % 2:
+                assert server.command("CONFIG", "SET", "appendonly", "no") == "OK"
+                wait_for("the file's end", lambda: server.info("persistence")["kvstash_aof_state"] == "off")
+            failures = int(server.info("persistence")["aof_rewrites_consecutive_failures"])
+            server.tap.set_sync(100000, real=True)
+            server.tap.arm(["open"], error=errno.EMFILE, match="appendonlydir/temp-*.rdb")
+            if i % 2:
+                assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+            else:
+                assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+            wait_for("its failure", lambda: int(server.info("persistence")["aof_rewrites_consecutive_failures"]) > failures)
+            server.tap.disarm()
+            server.tap.set_sync(0, real=True)
+            wait_for("the next base, if one is needed", lambda: rewritten(server))
+            server.command("INCR", "n")
+            assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+            wait_for("a new base", lambda: rewritten(server))
+            server.command("INCR", "n")
+            wait_for("the log is written", lambda: written(server))
+            loads_alone(server, lambda other: other.command("GET", "n") == server.command("GET", "n"))
+        judge(server)
+
+
 def disk_is_late():
     """everysec: writers wait when the oldest record that is not on the disk is older than 2 s; reads do not."""
     with Tapped(*ON, "--appendfsync", "everysec") as server:
@@ -328,6 +394,8 @@ def main():
     for policy in ("always", "everysec"):
         disk_fails(policy, ["write"], errno.ENOSPC)
         disk_fails(policy, ["sync"], errno.EIO)
+    directory_is_not_synced()
+    base_fails_early()
     disk_is_late()
     goes_on_at_the_next_start()
 

@@ -264,6 +264,21 @@ def damaged_files():
         refused(files.server(), "dump.rdb: ")
 
 
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 0x10]))
+
+
+def until(true, limit_s=20):
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 # ---- the directory -----------------------------------------------------------------------------------------------------------
 
 def directories():
@@ -490,9 +505,122 @@ def reloads():
             harness.Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
 
 
+RELOAD_ERROR = harness.Error("ERR Error trying to load the RDB dump, check server logs.")
+LOADAOF_ERROR = harness.Error("ERR Error trying to load the AOF files, check server logs.")
+
+
+def log_since(server, at, *parts):
+    told = server.read_log()[at:]
+    for part in parts:
+        assert part in told, "%r is not in:\n%s" % (part, told)
+
+
+def damaged_reloads():
+    """A snapshot that is no good changes nothing, and is loaded once it is."""
+    with Files(log=False, changes=False, seed=71) as files, files.server() as server:
+        path = os.path.join(server.dir, "dump.rdb")
+        good = open(path, "rb").read()
+        for damaged, says in ((good[:-1] + bytes([good[-1] ^ 1]), "checksum"), (good[:len(good) // 2], "byte "), (b"", "dump.rdb"),
+                              (good[:-9] + b"\x0e\x01l\x00" + bytes([0xff]) + bytes(8), "type that this version does not have")):
+            with open(path, "wb") as f:
+                f.write(damaged)
+            at = len(server.read_log())
+            assert server.command("DEBUG", "RELOAD", "NOSAVE") == RELOAD_ERROR, says
+            log_since(server, at, says, "nothing was changed")
+            assert state(server) == files.state
+            assert server.info("persistence")["loading"] == "0"
+        with open(path, "wb") as f:
+            f.write(good)
+        at = len(server.read_log())
+        assert server.command("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH") == RELOAD_ERROR
+        log_since(server, at, "a key stands twice", "nothing was changed")
+        assert state(server) == files.state
+        for options in (("NOSAVE",), ()):
+            assert server.command("DEBUG", "RELOAD", *options) == "OK"
+            assert state(server) == files.state
+        assert server.command("SET", "and", "it serves on") == "OK"
+
+
+def reloads_of_logs():
+    """DEBUG LOADAOF: the log as written so far, with its base and without; damage anywhere in it changes nothing."""
+    with Files(log=False, changes=False, seed=72) as files, files.server("--appendonly", "no") as server:
+        assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+        until(lambda: server.info("persistence")["kvstash_aof_state"] == "on")
+        with server.connect() as c:
+            change(c, 72)
+        before = state(server)
+        for _ in range(3):
+            assert server.command("DEBUG", "LOADAOF") == "OK"
+            assert state(server) == before
+        server.check_region()
+        assert server.command("SET", "behind", "the load") == "OK"
+        before = state(server)
+        path = increment(server)
+        good = open(path, "rb").read()
+        os.rename(path, path + ".away")
+        at = len(server.read_log())
+        assert server.command("DEBUG", "LOADAOF") == LOADAOF_ERROR
+        log_since(server, at, "No such file", "nothing was changed")
+        assert state(server) == before
+        os.rename(path + ".away", path)
+        for where in (len(good) // 3, len(good) // 2):
+            flip(path, where)
+            at = len(server.read_log())
+            assert server.command("DEBUG", "LOADAOF") == LOADAOF_ERROR
+            log_since(server, at, "incr.aof: byte ", "nothing was changed")
+            assert state(server) == before
+            flip(path, where)
+        assert server.command("DEBUG", "LOADAOF") == "OK"
+        assert state(server) == before
+        server.stop()
+        server.options = ["--appendonly", "yes"]
+        server.start()
+        assert state(server) == before
+
+
+def reloads_without_log():
+    with harness.Kvstash() as server:
+        assert server.command("SET", "a", "b") == "OK"
+        assert server.command("DEBUG", "LOADAOF") == LOADAOF_ERROR
+        assert server.command("GET", "a") == b"b"
+
+
+def lost_reloads():
+    """What cannot be seen before ends the server, as redis-server's does; nothing is saved over the file, and the next start
+    finds what the files hold."""
+    twice = b"REDIS0010\xfe\x00" + 2 * b"\x00\x01a\x01b" + b"\xff" + bytes(8)
+    for found in (False, True):
+        server = harness.Kvstash("--appendonly", "yes", "--save", "1 1")
+        try:
+            server.start()
+            assert server.command("SET", "acknowledged", "1") == "OK"
+            if found:
+                kill_everything(server)
+                server.start()
+            path = os.path.join(server.dir, "dump.rdb")
+            with open(path, "wb") as f:
+                f.write(twice)
+            at = len(server.read_log())
+            with server.connect() as c:
+                try:
+                    reply = c.command("DEBUG", "RELOAD", "NOSAVE")
+                except (OSError, EOFError):
+                    reply = None
+                assert reply is None or "LOADING" in str(reply), reply
+            assert server.wait_end() == 1
+            log_since(server, at, "DEBUG RELOAD failed when the data in memory had been given up", "dump.rdb: byte ", "a key stands twice")
+            assert not os.path.exists(server.region)
+            assert open(path, "rb").read() == twice
+            server.start()
+            assert server.command("GET", "acknowledged") == b"1" and server.command("DBSIZE") == 1
+            server.stop()
+        finally:
+            server.discard()
+
+
 def main():
     parts = (snapshots, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk, left_regions,
-             foreign_regions, while_loading, reloads)
+             foreign_regions, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
     only = sys.argv[1:] or [part.__name__ for part in parts]
     unknown = set(only) - {part.__name__ for part in parts}
     assert not unknown, "no such part: %s" % unknown

@@ -1,6 +1,6 @@
 """tap.py - file_tap.c from the tests' side: built, told what to do, and its journal read.
 
-    tap = Tap(folder)                  # folder: where page, journal and library lie
+    tap = Tap(folder)                  # folder: where page, journal and library lie; another's library may be given
     environment = tap.environment(directory, journal=True)
     tap.arm(["write"], nth=3, error=errno.ENOSPC, match="appendonlydir/*")
     for record in read_journal(tap.journal): ...
@@ -27,8 +27,8 @@ Record = collections.namedtuple("Record", "op at_ns file offset flags data secon
 
 
 class Tap:
-    def __init__(self, folder):
-        self.library = os.path.join(folder, "file_tap.so")
+    def __init__(self, folder, library=None):
+        self.library = library or os.path.join(folder, "file_tap.so")
         self.page_path = os.path.join(folder, "tap.page")
         self.journal = os.path.join(folder, "tap.journal")
         if not os.path.exists(self.library):
