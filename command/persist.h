@@ -63,6 +63,8 @@ struct persist_snapshot_sh {
     _Atomic uint64_t bytes;                   /* S: rendered */
 };
 
+#define PERSIST_TROUBLE_MAX 512u
+
 struct persist_sh {
     _Alignas(64) _Atomic uint32_t refuse_writes; /* C: enum persist_refuse */
     struct persist_save_sh save;
@@ -93,6 +95,9 @@ struct persist_sh {
     _Atomic uint32_t rewrite_failed;       /* S: the last one failed */
     _Atomic uint64_t rewrites, rewrite_failures; /* S: done; failed in a row */
     _Atomic int64_t rewrite_begun_s, rewrite_took_s; /* S: wall clock of the one that runs; of the last one, -1: none */
+    /* ---- persisters that end before they serve ---- */
+    _Atomic int64_t trouble_since_ns;      /* S: monotonic; when the first of them did; 0: the last one served, or none was there yet */
+    char trouble[PERSIST_TROUBLE_MAX];     /* S: why the last of them did; a text whenever it is read */
 };
 
 /* The place that is whole. Exact for the persister; others may read one that is being overwritten, which is good enough to show. */
@@ -120,7 +125,7 @@ void persist_wake(struct engine *e);
 /* Wakes it to look at what is asked of it, or at parameters that changed. */
 void persist_ask(struct engine *e);
 
-/* A server starts: nobody waits for an answer, and no save runs. The count of changes stays. */
+/* A server starts: nobody waits for an answer, no save runs, nothing has gone wrong. The count of changes stays. */
 static inline void
 persist_save_reset(struct persist_sh *p, int64_t now_s)
 {
@@ -136,6 +141,7 @@ persist_save_reset(struct persist_sh *p, int64_t now_s)
     atomic_store(&s->since_ms, 0);
     atomic_store(&s->saves, 0);
     atomic_store(&p->snapshot.keys_total, 0);
+    atomic_store(&p->trouble_since_ns, 0);
 }
 
 #endif

@@ -375,18 +375,20 @@ finish(const struct serve *s)
     log_notice("bye");
 }
 
-/* A load failed, at the start or of DEBUG RELOAD: what there is of data is worth nothing, in a region that was found as well. */
+/* The start failed, or a load: then what there is of data is worth nothing. A region that is whole stays for the next start: clients
+ * may have been answered. */
 static _Noreturn void
 give_up(const struct serve *s)
 {
     char why[LOADING_ERROR_MAX];
-    snprintf(why, sizeof why, "%s", s->failed); /* it lies in the region */
+    bool whole = atomic_load(&region.header->state) != SHM_REGION_LOADING;
+    snprintf(why, sizeof why, "%s", s->failed);
     children_end(&children, GIVE_UP_MS);
     log_take(s->log_pipe);
     log_warning("%s", why);
     log_follow_level(NULL);
-    attached = false;
-    abandon(why);
+    shm_region_close(&region, !whole);
+    refuse(why);
 }
 
 int

@@ -26,6 +26,7 @@
 
 #define TICK_MS 50
 #define QUICK_MS 1            /* until all are up */
+#define PATIENCE_NS 5000000000LL /* with persisters that end before they serve, at the start */
 #define LOOK_NS 1000000000LL  /* how often the region's file is looked at */
 
 static struct control_sh *
@@ -62,6 +63,15 @@ become_ready(struct serve *s)
     s->ready = true;
     log_notice("Ready to accept connections on port %u: %u workers", control_of(s)->port, s->heritage->workers);
     daemon_report(NULL);
+}
+
+/* A server that cannot write its files says so and ends, if it has not begun yet; later on it goes on, and tries again. */
+static const char *
+hopeless_start(const struct serve *s)
+{
+    const struct persist_sh *p = &control_of(s)->persist;
+    int64_t since = atomic_load(&p->trouble_since_ns);
+    return !s->ready && since != 0 && clock_ns() - since > PATIENCE_NS ? p->trouble : NULL;
 }
 
 /* Somebody may delete the file's name (at an ordinary user's logout the system does); the memory lives on, but nobody could
@@ -159,6 +169,9 @@ serve_run(struct serve *s)
         s->failed = start_load_watch(&s->load);
         if (s->failed)
             return "the data cannot be loaded: finishing";
+        s->failed = hopeless_start(s);
+        if (s->failed)
+            return "the server cannot start: finishing";
         become_ready(s);
         look_at_file(s);
         if (s->reload_waits)

@@ -24,12 +24,12 @@ struct serve {
     int end_signal;              /* that asked for the end; 0: none did */
     bool ready, file_gone, reload_waits;
     struct start_load load;
-    const char *failed;          /* why the start failed; NULL: it did not */
+    const char *failed;          /* why the start or a load failed; NULL: it did not. Lies in the region */
 };
 
 /* Blocks the signals that are looked at; false with errno. */
 bool serve_open(struct serve *s, int log_pipe);
-/* Until a signal or SHUTDOWN asks for the end, or the load at the start fails (s->failed); says why. */
+/* Until a signal or SHUTDOWN asks for the end, or a load or the start fails (s->failed); says why. */
 const char *serve_run(struct serve *s);
 
 #endif

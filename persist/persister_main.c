@@ -5,12 +5,14 @@
  * system drops when the last thread has ended.
  *
  * Process: persister, one. Locks: persister.lock in the data directory. Crash: its successor goes on from the words in the
- * region (command/persist.h). Fails: without memory, or a data directory to open, a new process ends, and is started again later.
+ * region (command/persist.h). Fails: without memory, or files that it can open, a new process ends, and is started again later; a server
+ * that has not begun yet ends after some seconds of that (master/serve.c).
  */
 #include "persist/persister_main.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -37,10 +39,14 @@
 
 /* ---- the data directory --------------------------------------------------------------------------------------------------- */
 
+/* Another process will try; while the server starts the master waits for that only for a while. */
 static _Noreturn void
-give_up(const char *what, const char *path)
+give_up(struct persister *p, const char *what, const char *path)
 {
-    log_warning("the persister cannot %s %s: %s", what, path, strerror(errno));
+    snprintf(p->shared->trouble, sizeof p->shared->trouble, "the persister cannot %s %s: %s", what, path, strerror(errno));
+    log_warning("%s", p->shared->trouble);
+    if (atomic_load(&p->shared->trouble_since_ns) == 0)
+        atomic_store(&p->shared->trouble_since_ns, clock_ns());
     _exit(1);
 }
 
@@ -53,10 +59,10 @@ open_directory(struct persister *p)
     config_read_text(&p->engine, PARAM_APPENDFILENAME, p->append_name);
     p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->dir < 0)
-        give_up("open the data directory", path);
+        give_up(p, "open the data directory", path);
     p->lock = openat(p->dir, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (p->lock < 0)
-        give_up("open in the data directory the file", LOCK_FILE);
+        give_up(p, "open in the data directory the file", LOCK_FILE);
 }
 
 /* Waits for the end of the predecessor's threads. */
@@ -67,7 +73,7 @@ take_files_over(struct persister *p)
     bool told = false;
     while (flock(p->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            give_up("lock", LOCK_FILE);
+            give_up(p, "lock", LOCK_FILE);
         if (process_orders(p->heritage) != PROCESS_GO_ON)
             _exit(0);
         if (!told && clock_ns() - since > LOCK_TOLD_NS) {
@@ -208,7 +214,7 @@ start_snapshots(struct persister *p)
     file_aside_sweep(p->dir);
     p->snapshot = snapshot_open(p->loop, &p->engine);
     if (!p->snapshot)
-        give_up("start a thread in", "itself");
+        give_up(p, "start", "its thread for snapshots");
     snapshot_clear(p->snapshot);
     saves_open(&p->saves, p->heritage, &p->engine, p->snapshot, p->dir);
 }
@@ -221,9 +227,9 @@ persister_main(const struct heritage *h, unsigned slot)
         return false;
     p.heritage = h;
     p.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    p.shared = &((struct control_sh *)h->region->shared)->persist;
     if (!p.loop || !engine_open(&p.engine, h->region, slot))
-        _exit(1);
-    p.shared = &p.engine.control->persist;
+        give_up(&p, "make", "its event loop");
     shm_crash_watch(&p.shared->crash_asked);
     config_settle(&p.engine);
     open_directory(&p);
@@ -234,7 +240,8 @@ persister_main(const struct heritage *h, unsigned slot)
     p.aof = aof_open(&p);
     p.reload = reload_open(&p);
     if (!p.aof || !p.reload)
-        _exit(1);
+        give_up(&p, "start", "its threads");
+    atomic_store(&p.shared->trouble_since_ns, 0);
     process_up(h, slot);
     ev_run(p.loop, 0);
     reload_close(p.reload);

@@ -352,6 +352,39 @@ def base_fails_early():
         judge(server)
 
 
+def persister_has_no_files():
+    """While the server runs, the persister is tried again until it can open its files; a start ends, and leaves a region as it was."""
+    with Tapped(*ON, check=False) as server:
+        assert server.command("SET", "a", "1") == "OK"
+        server.tap.arm(["open"], error=errno.EMFILE, match="persister.lock")
+        os.kill(persister_pid(server), signal.SIGKILL)
+        wait_for("the successor's failure", lambda: "persister.lock: Too many open files" in server.read_log())
+        time.sleep(7)
+        assert server.command("GET", "a") == b"1"
+        server.tap.disarm()
+        wait_for("writing", lambda: server.command("SET", "b", "2") == "OK" and written(server))
+        assert state(server) and server.is_running()
+        pids = [int(p) for p in subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()]
+        for pid in [server.process.pid] + pids:
+            os.kill(pid, signal.SIGKILL)
+        server.wait_end()
+        server.tap.arm(["open"], error=errno.EMFILE, match="persister.lock")
+        begin = time.monotonic()
+        try:
+            server.start()
+            raise RuntimeError("it started")
+        except AssertionError as e:
+            assert "did not start: status 1" in str(e), e
+        assert time.monotonic() - begin < 15
+        told = server.read_log()[server.begun:]
+        assert "the server cannot start" in told and "kvstash: the persister cannot open in the data directory the file persister.lock" in told, told
+        server.tap.disarm()
+        server.start()
+        assert "starting from the region" in server.read_log()[server.begun:]
+        assert server.command("GET", "a") == b"1" and server.command("GET", "b") == b"2"
+        judge(server)
+
+
 def disk_is_late():
     """everysec: writers wait when the oldest record that is not on the disk is older than 2 s; reads do not."""
     with Tapped(*ON, "--appendfsync", "everysec") as server:
@@ -396,6 +429,7 @@ def main():
         disk_fails(policy, ["sync"], errno.EIO)
     directory_is_not_synced()
     base_fails_early()
+    persister_has_no_files()
     disk_is_late()
     goes_on_at_the_next_start()
 

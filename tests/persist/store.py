@@ -71,6 +71,7 @@ class Store:
                     return
                 time.sleep(0.005)
             else:
+                self.kill_all()
                 raise NotStarted("%s not ready after %d s:\n%s" % (self.name, limit_s, self.log()[-3000:]))
             if "in use" not in self.log() or attempt == 2:
                 raise NotStarted("%s ended with status %d:\n%s" % (self.name, self.process.returncode, self.log()[-3000:]))
