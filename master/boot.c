@@ -143,6 +143,16 @@ from_named(struct boot_choice *c, const struct boot_facts *f)
         warn(c, "the region %s (%s) is given up for it", f->region.path, region_age(&f->region, mine));
 }
 
+/* A file that cannot be read is told of also if the start can do without it. */
+static void
+warn_of_unreadable(struct boot_choice *c, const struct boot_facts *f)
+{
+    const struct survey_file *all[] = {&f->files->log, &f->files->log_old, &f->files->rdb};
+    for (unsigned i = 0; i < 3 && !c->warning[0]; i++)
+        if (all[i]->why[0])
+            warn(c, "not looked at for this start: %s", all[i]->why);
+}
+
 void
 boot_decide(struct boot_choice *c, const struct boot_facts *f)
 {
@@ -157,4 +167,6 @@ boot_decide(struct boot_choice *c, const struct boot_facts *f)
         from_log(c, f);
     else
         from_snapshot(c, f);
+    if (c->what != BOOT_REFUSE)
+        warn_of_unreadable(c, f);
 }

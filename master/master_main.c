@@ -351,8 +351,20 @@ start(struct serve *s)
         start_load_begin(&s->load, &choice);
 }
 
-/* The orderly end; a second SIGINT or SIGTERM ends at once. */
-static void
+/* Did the persister write the log to its end, and close it? With the log off there is nothing to write. */
+static bool
+log_is_written(void)
+{
+    const struct persist_sh *p = &((const struct control_sh *)region.shared)->persist;
+    const struct shm_slot_sh *slot = &region.slots[heritage_persister(&heritage)];
+    if (atomic_load(&p->aof_state) == PERSIST_AOF_OFF)
+        return true;
+    return atomic_load(&slot->state) == SHM_PROC_VACANT && atomic_load(&p->aof_state) == PERSIST_AOF_ON && atomic_load(&p->aof_errno) == 0;
+}
+
+/* The orderly end; a second SIGINT or SIGTERM ends at once. Returns the exit status. What the append-only file lacks is only in the region,
+ * which then stays, as after a crash. */
+static int
 finish(const struct serve *s)
 {
     const struct control_sh *control = region.shared;
@@ -367,12 +379,16 @@ finish(const struct serve *s)
     int64_t timeout_s = config_value(&control->config.live, PARAM_SHUTDOWN_TIMEOUT);
     children_end(&children, timeout_s < SHUTDOWN_MAX_S ? (unsigned)timeout_s * 1000 : SHUTDOWN_MAX_S * 1000);
     log_take(s->log_pipe);
+    bool whole = log_is_written();
+    if (!whole)
+        log_warning("the append-only file does not hold all that was answered: the region %s stays, and the next start goes on with it", region.path);
     log_follow_level(NULL); /* the word goes with the region */
-    shm_region_close(&region, !keep);
+    shm_region_close(&region, whole && !keep);
     if (settings_text(&settings, PARAM_UNIXSOCKET)[0])
         unlink(settings_text(&settings, PARAM_UNIXSOCKET));
     daemon_pid_file_remove();
     log_notice("bye");
+    return whole ? 0 : 1;
 }
 
 /* The start failed, or a load: then what there is of data is worth nothing. A region that is whole stays for the next start: clients
@@ -419,6 +435,5 @@ main(int argc, char **argv)
     log_notice("%s", serve_run(&s));
     if (s.failed)
         give_up(&s);
-    finish(&s);
-    return 0;
+    return finish(&s);
 }

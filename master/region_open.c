@@ -40,6 +40,20 @@ fail(struct shm_error *e, const char *format, ...)
 
 /* ---- the directory ------------------------------------------------------------------------------------------------- */
 
+/* Who cannot read kvstash.id must not take it for absent: the data would get another lineage. */
+static bool
+id_is_within_reach(const char *dir, struct shm_error *e)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/kvstash.id", dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        return fail(e, "cannot open %s, which tells whose data the directory holds: %s; let the server's user read it", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return true;
+}
+
 bool
 region_open_lock(const char *dir, int *lock_fd, struct shm_error *e)
 {
@@ -69,6 +83,10 @@ region_open_lock(const char *dir, int *lock_fd, struct shm_error *e)
     int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
         fail(e, "cannot write %s: %s; give the data directory room, or name another with --dir", path, strerror(errno));
+        close(fd);
+        return false;
+    }
+    if (!id_is_within_reach(dir, e)) {
         close(fd);
         return false;
     }

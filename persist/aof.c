@@ -467,7 +467,8 @@ then_closed(struct aof *a, int error)
     if (error)
         log_warning("%s", a->dir.why);
     aof_forget_groups(a);
-    if (a->p->draining) { /* the file is whole; the place stays what it is */
+    if (a->p->draining) { /* the file is whole, or the master is told that it is not; the place stays what it is */
+        atomic_store(&s->aof_errno, (uint32_t)error);
         a->finished = true;
         a->phase = AOF_OFF;
         return;

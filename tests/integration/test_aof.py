@@ -385,6 +385,25 @@ def persister_has_no_files():
         judge(server)
 
 
+def ends_with_failing_disk(policy, ops):
+    """An orderly end whose log cannot be written says so, and leaves the data in the region for the next start."""
+    with Tapped(*ON, "--appendfsync", policy, "--shutdown-timeout", "1", check=False) as server:
+        assert server.command("SET", "a", "1") == "OK"
+        server.tap.arm(ops, error=errno.ENOSPC, match="appendonlydir/*")
+        with server.connect() as c:
+            c.send("SET", "b", "2")
+            server.process.send_signal(signal.SIGTERM)
+            assert server.wait_end() == 1
+        assert "does not hold all that was answered: the region %s stays" % server.region in server.read_log()
+        server.tap.disarm()
+        server.start()
+        assert "starting from the region" in server.read_log()[server.begun:]
+        assert server.command("GET", "a") == b"1"
+        wait_for("writing", lambda: server.command("SET", "c", "3") == "OK" and written(server))
+        judge(server)
+        assert not os.path.exists(server.region)
+
+
 def disk_is_late():
     """everysec: writers wait when the oldest record that is not on the disk is older than 2 s; reads do not."""
     with Tapped(*ON, "--appendfsync", "everysec") as server:
@@ -427,6 +446,8 @@ def main():
     for policy in ("always", "everysec"):
         disk_fails(policy, ["write"], errno.ENOSPC)
         disk_fails(policy, ["sync"], errno.EIO)
+        ends_with_failing_disk(policy, ["write"])
+        ends_with_failing_disk(policy, ["sync"])
     directory_is_not_synced()
     base_fails_early()
     persister_has_no_files()

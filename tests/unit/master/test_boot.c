@@ -107,6 +107,15 @@ Test(boot, snapshot_is_left_alone_with_appendonly)
     cr_assert(strstr(choice.warning, "/d/dump.rdb"));
 }
 
+/* What cannot be read is told, though the region is taken. */
+Test(boot, unreadable_file_is_told)
+{
+    struct boot_facts f = facts(LIVE, DAMAGED, OLDER, true);
+    boot_decide(&choice, &f);
+    cr_assert_eq(choice.what, BOOT_ATTACH);
+    cr_assert(strstr(choice.warning, "/d/appendonlydir/appendonly.aof.manifest: damaged at byte 7"), "%s", choice.warning);
+}
+
 Test(boot, old_log_is_upgraded)
 {
     struct boot_facts f = facts(NO_REGION, ABSENT, OLDER, true);
