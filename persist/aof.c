@@ -52,15 +52,15 @@ static bool
 put_off(struct aof_task *t, int error)
 {
     struct aof *a = t->aof;
-    bool for_base = a->phase == AOF_RUNNING || a->phase == AOF_OFF;
+    bool of_increment = a->phase == AOF_PREPARING || a->phase == AOF_SWITCHING || a->phase == AOF_RENEWING;
     if (a->closing && !a->p->draining) {
-        if (!for_base)
+        if (of_increment)
             aof_dir_drop(&a->dir, &a->fresh);
         return false;
     }
-    if (!for_base)
+    if (of_increment)
         aof_fail(a, a->phase, error, a->dir.why);
-    else if (t->work != work_settle) /* what is written meanwhile is named by both manifests */
+    else if (t->work != work_settle) /* of a base: what is written meanwhile is named by both manifests */
         log_warning("%s; it is tried again", a->dir.why);
     a->retry_ns = clock_ns() + AOF_RETRY_NS;
     t->work = work_settle;
@@ -315,8 +315,12 @@ begin(struct aof *a)
     struct persist_sh *s = a->p->shared;
     struct shm_region *r = a->p->engine.region;
     struct shm_error e;
-    if (clock_ns() < a->retry_ns)
+    if (clock_ns() < a->retry_ns || a->task.runs)
         return;
+    if (a->base_runs) { /* a base alone: as in Redis, one with an increment takes its place */
+        aof_rewrite_abort(a);
+        return;
+    }
     a->closing = false;
     a->place = persist_place(s);
     if (shm_ring_logging(r) && a->place.increment > 0) {

@@ -404,6 +404,26 @@ def ends_with_failing_disk(policy, ops):
         assert not os.path.exists(server.region)
 
 
+def base_alone_gives_way():
+    """BGREWRITEAOF with the log off, and the log switched on meanwhile: the base that goes with it is another one."""
+    with harness.Kvstash("--auto-aof-rewrite-percentage", "0") as server:
+        assert server.command("DEBUG", "POPULATE", "2000") == "OK"
+        for delay_us in (0, 10, 1000):
+            assert server.command("CONFIG", "SET", "rdb-key-save-delay", delay_us) == "OK"
+            assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+            wait_for("the base", lambda: delay_us == 0 or server.info("persistence")["aof_rewrite_in_progress"] == "1")
+            assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+            assert server.command("CONFIG", "SET", "rdb-key-save-delay", 0) == "OK"
+            assert server.command("INCR", "n") > 0
+            wait_for("a base with its increment", lambda: rewritten(server) and written(server))
+            loads_alone(server, lambda other: other.command("GET", "n") == server.command("GET", "n"))
+            assert server.command("CONFIG", "SET", "appendonly", "no") == "OK"
+            wait_for("the file's end", lambda: server.info("persistence")["kvstash_aof_state"] == "off")
+        assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+        wait_for("a base with its increment", lambda: rewritten(server) and written(server))
+        judge(server)
+
+
 def disk_is_late():
     """everysec: writers wait when the oldest record that is not on the disk is older than 2 s; reads do not."""
     with Tapped(*ON, "--appendfsync", "everysec") as server:
@@ -450,6 +470,7 @@ def main():
         ends_with_failing_disk(policy, ["sync"])
     directory_is_not_synced()
     base_fails_early()
+    base_alone_gives_way()
     persister_has_no_files()
     disk_is_late()
     goes_on_at_the_next_start()
