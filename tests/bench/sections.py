@@ -10,6 +10,7 @@ import time
 
 import own_cores
 import servers
+import starts
 
 Section = collections.namedtuple("Section", "name title run")
 
@@ -250,15 +251,6 @@ def lock_death(out, short):
 
 # ---- snapshots -------------------------------------------------------------------------------------------------------
 
-def cpu_s(server):
-    """Processor time of a server's processes, and of those that it has reaped."""
-    ticks = 0
-    for pid in server.processes():
-        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            ticks += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 class Snapshots(threading.Thread):
     """Asks for one snapshot after the other while a load runs; their lengths, and the memory taken meanwhile."""
 
@@ -286,12 +278,12 @@ class Snapshots(threading.Thread):
 def under_writes(server, keys, rate, seconds, saves):
     """The server's processor time, and the snapshots made meanwhile."""
     snapshots = Snapshots(server, saves)
-    before = cpu_s(server)
+    before = servers.cpu_s(server)
     snapshots.start()
     servers.load(server, "-t", "set", "-k", keys, "--rate", rate, "--seconds", seconds)
     snapshots.join()
     assert not snapshots.error, snapshots.error
-    return cpu_s(server) - before, snapshots
+    return servers.cpu_s(server) - before, snapshots
 
 
 def snapshot_of(server, keys, rate, seconds):
@@ -405,5 +397,7 @@ SECTIONS = [
     Section("growth-cost", "Processor time of each command while the table grows", growth_cost),
     Section("bgsave", "A snapshot under writes", bgsave),
     Section("bgsave-pauses", "Writers' latency while snapshots run", bgsave_pauses),
+    Section("load", "Loading files at a start", starts.load),
+    Section("attach", "A start on a region that was left", starts.attach),
     Section("lock-death", "A lock's owner dies", lock_death),
 ]

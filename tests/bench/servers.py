@@ -72,6 +72,15 @@ def memory_bytes(server):
     return server.shared_bytes() + sum(private_bytes(pid) for pid in server.processes())
 
 
+def cpu_s(server):
+    """Processor time of a server's processes, and of those that it has reaped."""
+    ticks = 0
+    for pid in server.processes():
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            ticks += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def load(server, *options, urgent=False):
     """Runs kvstash-benchmark on core 1; its results, one dict each. urgent: with precedence there, if that is allowed, because
     what else runs on the generator's core would count as the server's latency."""
