@@ -386,9 +386,15 @@ is_held_back(const struct engine *e, const struct command_row *row)
 /* ---- looking ahead ------------------------------------------------------------------------------------------------ */
 
 void
-exec_ahead_begin(struct engine *e)
+exec_ahead_forget(struct engine *e)
 {
     e->exec.ahead_next = e->exec.ahead_count = 0;
+}
+
+void
+exec_ahead_begin(struct engine *e)
+{
+    exec_ahead_forget(e);
     persist_look(e);
     account_batch(e);
 }
@@ -416,6 +422,7 @@ exec_ahead_add(struct engine *e, const struct session *s, const struct resp_requ
             continue;
         uint64_t position = shm_table_position(e->region, req->argv[1].data, req->argv[1].len, e->cluster);
         struct shm_tree t = shm_tree_of_db(e->region, shm_region_shard(e->region, position), s->db);
+        a->key.inserts = e->tx.bare; /* what is loaded is mostly new */
         shm_table_ahead(&t, position, &a->key);
     }
 }
@@ -471,7 +478,8 @@ run(struct cmd *c, const struct exec_ahead *ahead)
 enum exec_replay
 exec_replay_open(struct cmd *c, struct engine *e, struct session *s, int argc, const struct resp_arg *argv, struct resp_out *out)
 {
-    const struct command_row *row = command_find(argv[0].data, argv[0].len);
+    const struct exec_ahead *ahead = noted_ahead(&e->exec, argv);
+    const struct command_row *row = ahead ? ahead->row : command_find(argv[0].data, argv[0].len);
     if (row && row->subs && argc > 1)
         row = command_find_sub(row, argv[1].data, argv[1].len);
     if (!row)
@@ -479,7 +487,7 @@ exec_replay_open(struct cmd *c, struct engine *e, struct session *s, int argc, c
     if (row->arity > 0 ? argc != row->arity : argc < -row->arity)
         return EXEC_REPLAY_ARITY;
     *c = (struct cmd){.row = row, .argc = argc, .argv = argv, .out = out, .session = s, .engine = e, .tx = &e->tx, .db = s->db};
-    return find_keys(c, 0) ? EXEC_REPLAY_READY : EXEC_REPLAY_NO_MEMORY;
+    return find_keys(c, ahead ? ahead->key.position : 0) ? EXEC_REPLAY_READY : EXEC_REPLAY_NO_MEMORY;
 }
 
 enum exec_result

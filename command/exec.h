@@ -36,10 +36,11 @@ enum exec_replay exec_replay_open(struct cmd *c, struct engine *e, struct sessio
 enum exec_result exec_replay(struct cmd *c);
 
 /* Looking requests up ahead: rows, positions, and what the look-ups will read brought into the cache. It decides nothing:
- * a request may be run without, after, or never. exec_run uses what was noted for a request with the same argv if
- * requests are run in the order in which they were added; exec_ahead_begin forgets all. At most EXEC_BATCH_MAX requests
+ * a request may be run without, after, or never. exec_run and exec_replay_open use what was noted for a request with
+ * the same argv if requests are run in the order in which they were added; exec_ahead_begin forgets all. At most EXEC_BATCH_MAX requests
  * are noted, further ones ignored. */
 void exec_ahead_begin(struct engine *e);
+void exec_ahead_forget(struct engine *e); /* no more than that: for who replays, of whom there are no statistics */
 void exec_ahead_add(struct engine *e, const struct session *s, const struct resp_request *reqs, int n);
 /* Once, after all were added. */
 void exec_ahead_prefetch(struct engine *e);

@@ -1,6 +1,7 @@
 /* pool.c - how large the reserve is, and keeping it so (see pool.h). Fails: refused memory lowers the region's limit. */
 #include "housekeeper/pool.h"
 
+#include "shm/shm_gate.h"
 #include "shm/shm_span.h"
 
 #define POOL_MIN (32u << 20)
@@ -17,13 +18,14 @@ pool_init(struct pool *p, struct shm_region *r, unsigned slot)
     *p = (struct pool){.region = r, .slot = slot, .limit = atomic_load(&r->header->committed_limit), .reserve = SPANS(POOL_MIN)};
 }
 
-/* Once a second: the reserve follows what was used, upwards at once, downwards slowly. */
+/* Once a second: the reserve follows what was used, upwards at once, downwards slowly. Files that are loaded need none: loaders wait for
+ * memory, and what is committed beyond the data would only be given back. */
 static void
 adapt(struct pool *p, uint64_t used, int64_t now_ns)
 {
     if (now_ns - p->second_ns < SECOND_NS)
         return;
-    uint64_t quarter = used > p->used_before ? (used - p->used_before) / 4 : 0;
+    uint64_t quarter = used > p->used_before && shm_gate_is_open(p->region) ? (used - p->used_before) / 4 : 0;
     uint64_t wanted = quarter < SPANS(POOL_MIN) ? SPANS(POOL_MIN) : quarter > SPANS(POOL_MAX) ? SPANS(POOL_MAX) : quarter;
     p->reserve = wanted > p->reserve ? wanted : p->reserve - (p->reserve - wanted + 1) / 2;
     p->used_before = used;

@@ -1,9 +1,9 @@
 /* start_load.c - the load of files at a start (see start_load.h). */
 #include "master/start_load.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,13 +20,15 @@ words_of(const struct start_load *s)
     return &((struct control_sh *)s->heritage->region->shared)->loading;
 }
 
+/* Each loader reads the whole file, so more of them than cores that this server may use would only cost. */
 unsigned
 start_load_parts(const struct boot_choice *c)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t allowed;
+    int cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
     if (c->bytes < SMALL_BYTES || cores < 2)
         return 1;
-    return cores < (long)LOADING_PARTS_MAX ? (unsigned)cores : LOADING_PARTS_MAX;
+    return cores < (int)LOADING_PARTS_MAX ? (unsigned)cores : LOADING_PARTS_MAX;
 }
 
 void

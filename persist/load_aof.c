@@ -4,10 +4,13 @@
  * together. MULTI and EXEC do not: the reader hands out only transactions whose end is there, and nobody looks on meanwhile, so
  * each loader runs what is its own of them. SELECT is each loader's own. As in Redis nothing expires while the log is run
  * again, what a command answers is thrown away, and errors are told in the log but end nothing.
+ *
+ * Commands are read in batches, so that their keys' places are looked up side by side before they are run one by one.
  */
 #include "persist/load_aof.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
@@ -17,14 +20,27 @@
 #include "format/aof_in.h"
 #include "persist/load_rdb.h"
 
-#define TOLD_EVERY 256u   /* commands between two looks at the others, and at what is to be freed */
+#define BATCH_ARGS 256u   /* of all commands of a batch */
+#define TOLD_EVERY 8u     /* batches between two looks at the others, and at what is to be freed */
 #define ERRORS_TOLD 10u   /* that are told one by one */
 #define NAME_SHOWN 64
+
+/* A command that was read; its words are in the image. */
+struct waiting {
+    struct resp_request request;
+    size_t offset, end;
+    bool multi; /* see struct aof_in */
+};
 
 struct replay {
     struct loader *l;
     const struct load_file *f;
     struct aof_in in;
+    struct waiting batch[EXEC_BATCH_MAX];
+    struct resp_arg args[BATCH_ARGS];
+    unsigned n, nargs, batches;
+    const struct waiting *now; /* what is run */
+    size_t done;               /* everything before this byte was run */
 };
 
 /* ---- one command ------------------------------------------------------------------------------------------------------------ */
@@ -32,9 +48,9 @@ struct replay {
 static enum load_result
 refuse(struct replay *r, const char *what)
 {
-    const struct aof_in *in = &r->in;
-    loading_fail(r->l->sh, "%s: byte %lu: '%.*s' %s; " LOADER_REMEDY_CHECK, r->f->path, (unsigned long)in->offset,
-        (int)(in->argv[0].len < NAME_SHOWN ? in->argv[0].len : NAME_SHOWN), in->argv[0].data, what);
+    const struct resp_arg *name = &r->now->request.argv[0];
+    loading_fail(r->l->sh, "%s: byte %lu: '%.*s' %s; " LOADER_REMEDY_CHECK, r->f->path, (unsigned long)r->now->offset,
+        (int)(name->len < NAME_SHOWN ? name->len : NAME_SHOWN), name->data, what);
     return LOAD_FAILED;
 }
 
@@ -61,12 +77,13 @@ static void
 look_at_reply(struct replay *r)
 {
     struct loader *l = r->l;
+    const struct resp_arg *name = &r->now->request.argv[0];
     const char *reply = buf_head(&l->replies);
     size_t n = buf_pending(&l->replies);
     if (n == 0 || reply[0] != '-' || l->errors++ >= ERRORS_TOLD)
         return;
-    log_warning("%s: byte %lu: '%.*s' was answered with an error, %.*s%s", r->f->path, (unsigned long)r->in.offset,
-        (int)(r->in.argv[0].len < NAME_SHOWN ? r->in.argv[0].len : NAME_SHOWN), r->in.argv[0].data, (int)(n > 202 ? 200 : n - 3), reply + 1,
+    log_warning("%s: byte %lu: '%.*s' was answered with an error, %.*s%s", r->f->path, (unsigned long)r->now->offset,
+        (int)(name->len < NAME_SHOWN ? name->len : NAME_SHOWN), name->data, (int)(n > 202 ? 200 : n - 3), reply + 1,
         l->errors == ERRORS_TOLD ? "; further ones are not told" : "");
 }
 
@@ -77,8 +94,7 @@ run_now(struct replay *r, struct cmd *c)
     struct shm_tx *tx = &l->engine->tx;
     enum exec_result result = exec_replay(c);
     if (tx->want == SHM_WANT_LIMIT || tx->want == SHM_WANT_HEAP || buf_failed(&l->replies)) {
-        loading_fail(l->sh, "%s: byte %lu: out of memory; give the region (region-size, /dev/shm, control group) or the machine more", r->f->path,
-            (unsigned long)r->in.offset);
+        loading_fail(l->sh, "%s: byte %lu: out of memory; " LOADER_REMEDY_MEMORY, r->f->path, (unsigned long)r->now->offset);
         return LOAD_FAILED;
     }
     if (tx->broken)
@@ -96,12 +112,12 @@ static enum load_result
 run_together(struct replay *r, struct cmd *c, uint32_t parts)
 {
     bool mine;
-    if (!loader_meet(r->l, parts, r->in.offset, &mine))
+    if (!loader_meet(r->l, parts, r->now->offset, &mine))
         return LOAD_ANEW;
     if (!mine)
         return LOAD_DONE;
     enum load_result result = run_now(r, c);
-    loader_met(r->l, r->in.offset);
+    loader_met(r->l, r->now->offset);
     return result;
 }
 
@@ -109,12 +125,12 @@ static enum load_result
 run_command(struct replay *r)
 {
     struct loader *l = r->l;
-    const struct aof_in *in = &r->in;
+    const struct resp_request *q = &r->now->request;
     struct resp_out out = {.buf = &l->replies, .version = 2};
     struct cmd c;
-    if (in->multi && (is_word(&in->argv[0], "multi", 5) || is_word(&in->argv[0], "exec", 4)))
+    if (r->now->multi && (is_word(&q->argv[0], "multi", 5) || is_word(&q->argv[0], "exec", 4)))
         return LOAD_DONE;
-    switch (exec_replay_open(&c, l->engine, &l->session, in->argc, in->argv, &out)) {
+    switch (exec_replay_open(&c, l->engine, &l->session, q->argc, q->argv, &out)) {
     case EXEC_REPLAY_UNKNOWN:
         return refuse(r, "is a command that this version does not have");
     case EXEC_REPLAY_ARITY:
@@ -130,6 +146,78 @@ run_command(struct replay *r)
     if (!(parts & 1u << l->own))
         return LOAD_DONE;
     return parts == 1u << l->own ? run_now(r, &c) : run_together(r, &c, parts);
+}
+
+/* ---- batches ----------------------------------------------------------------------------------------------------------------- */
+
+static enum load_result
+run(struct replay *r, const struct waiting *w)
+{
+    r->now = w;
+    enum load_result result = run_command(r);
+    r->done = w->end;
+    return result;
+}
+
+/* Between batches: now and then tells the others how far it is, frees what is to be freed, and sees whether they gave up. */
+static enum load_result
+look_around(struct replay *r)
+{
+    if (++r->batches % TOLD_EVERY)
+        return LOAD_DONE;
+    loader_at(r->l, r->done);
+    shm_region_progress(r->l->engine->region);
+    if (!r->l->checks)
+        loader_reclaim(r->l);
+    return loader_given_up(r->l) ? LOAD_ANEW : LOAD_DONE;
+}
+
+static enum load_result
+run_batch(struct replay *r)
+{
+    struct loader *l = r->l;
+    enum load_result result = LOAD_DONE;
+    exec_ahead_forget(l->engine);
+    for (unsigned i = 0; i < r->n; i++)
+        exec_ahead_add(l->engine, &l->session, &r->batch[i].request, 1);
+    exec_ahead_prefetch(l->engine);
+    for (unsigned i = 0; i < r->n && result == LOAD_DONE; i++)
+        result = run(r, &r->batch[i]);
+    r->n = r->nargs = 0;
+    return result == LOAD_DONE ? look_around(r) : result;
+}
+
+static struct waiting
+command_of(const struct aof_in *in, struct resp_arg *argv)
+{
+    return (struct waiting){.request = {.argc = in->argc, .argv = argv}, .offset = in->offset, .end = in->end, .multi = in->multi};
+}
+
+/* One with more words than a batch has room for is run by itself, from the reader's words. */
+static enum load_result
+run_alone(struct replay *r)
+{
+    struct waiting one = command_of(&r->in, r->in.args);
+    enum load_result result = run(r, &one);
+    return result == LOAD_DONE ? look_around(r) : result;
+}
+
+/* Puts the command that was just read in the batch, which is run before it grows too large. */
+static enum load_result
+add(struct replay *r)
+{
+    unsigned argc = (unsigned)r->in.argc;
+    bool full = r->n == EXEC_BATCH_MAX || argc > BATCH_ARGS - r->nargs;
+    enum load_result result = full ? run_batch(r) : LOAD_DONE;
+    if (result != LOAD_DONE)
+        return result;
+    if (argc > BATCH_ARGS)
+        return run_alone(r);
+    struct resp_arg *argv = &r->args[r->nargs];
+    memcpy(argv, r->in.argv, argc * sizeof *argv);
+    r->batch[r->n++] = command_of(&r->in, argv);
+    r->nargs += argc;
+    return LOAD_DONE;
 }
 
 /* ---- a file ------------------------------------------------------------------------------------------------------------------ */
@@ -184,27 +272,21 @@ end_of_file(struct replay *r, enum aof_in_result how, bool last)
 enum load_result
 load_aof(struct loader *l, const struct load_file *f, bool last)
 {
-    struct replay r = {.l = l, .f = f};
+    static struct replay r; /* the process's only one; too large for the stack */
     enum load_result result = LOAD_DONE;
     enum aof_in_result got = AOF_IN_END;
     size_t from = 0;
+    r = (struct replay){.l = l, .f = f};
     if (aof_in_is_rdb(f->bytes, f->n))
         result = load_rdb(l, f, true, &from);
     if (result != LOAD_DONE)
         return result;
     l->session.db = 0;
     aof_in_open(&r.in, f->bytes, f->n, from, 0);
-    while (result == LOAD_DONE && (got = aof_in_next(&r.in)) == AOF_IN_COMMAND) {
-        result = run_command(&r);
-        if (r.in.commands % TOLD_EVERY)
-            continue;
-        loader_at(l, r.in.end);
-        shm_region_progress(l->engine->region);
-        if (!l->checks)
-            loader_reclaim(l);
-        if (loader_given_up(l))
-            result = LOAD_ANEW;
-    }
+    while (result == LOAD_DONE && (got = aof_in_next(&r.in)) == AOF_IN_COMMAND)
+        result = add(&r);
+    if (result == LOAD_DONE)
+        result = run_batch(&r);
     if (result == LOAD_DONE)
         result = end_of_file(&r, got, last);
     aof_in_close(&r.in);

@@ -17,6 +17,8 @@
 #include "persist/load_key.h"
 
 #define BATCH 64u
+#define BYTES_A_KEY 16u  /* of a file, at least, where the index is made for all of them */
+#define PRESIZE_MIN 64u  /* keys of a shard that the index is made for at once */
 #define TOLD_EVERY 1024u /* records between two looks at the others */
 
 struct load {
@@ -29,6 +31,7 @@ struct load {
     struct load_key batch[BATCH];
     unsigned n;
     uint64_t records, skipped, empty;
+    uint64_t sized; /* keys that the index was made for */
     uint8_t lineage[16]; /* as the file says */
     bool has_lineage;
     uint64_t ticket;
@@ -105,7 +108,7 @@ took(struct load *d, const struct load_key *key, enum load_key_result got)
     case LOAD_KEY_MEMORY:
         break;
     }
-    return fail_key(d, key, key->from, "out of memory", "give the region (region-size, /dev/shm, control group) or the machine more");
+    return fail_key(d, key, key->from, "out of memory", LOADER_REMEDY_MEMORY);
 }
 
 static void
@@ -115,6 +118,7 @@ look_ahead(struct load *d)
     bool more = true;
     for (unsigned i = 0; i < d->n; i++) {
         struct shm_tree t = shm_tree_of_db(r, d->batch[i].shard, d->batch[i].db);
+        d->batch[i].ahead.inserts = true;
         shm_table_ahead(&t, d->batch[i].position, &d->batch[i].ahead);
     }
     while (more) { /* ends: each step goes one level down */
@@ -226,6 +230,45 @@ take_database(struct load *d)
 }
 
 static enum load_result
+fail_memory(struct load *d)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_printf(&text, "byte %lu: out of memory", (unsigned long)d->in.r.at);
+    return fail(d, &text, LOADER_REMEDY_MEMORY);
+}
+
+/* How many keys a database has stands in front of them: the index is made for so many at once. The numbers are believed only as far as the
+ * file's bytes allow, and keys that might have expired meanwhile are left out; in a cluster keys need not spread evenly. */
+static enum load_result
+take_sizes(struct load *d)
+{
+    struct loader *l = d->l;
+    struct shm_region *r = l->engine->region;
+    struct shm_tx *tx = &l->engine->tx;
+    uint64_t most = d->in.r.n / BYTES_A_KEY - d->sized, keys = d->in.keys - (d->in.expires < d->in.keys ? d->in.expires : d->in.keys);
+    uint64_t each = (keys < most ? keys : most) / r->nshards;
+    if (l->checks || l->engine->cluster || each < PRESIZE_MIN || d->in.db >= r->databases)
+        return LOAD_DONE;
+    d->sized += each * r->nshards;
+    for (unsigned i = l->own; i < r->nshards; i += l->parts) {
+        struct shm_tree t = shm_tree_of_db(r, i, (unsigned)d->in.db);
+        uint16_t id = (uint16_t)i;
+        if (t.sh->root != 0)
+            continue;
+        shm_tx_begin(tx);
+        shm_tx_enter(tx, &id, 1);
+        if (!shm_table_presize(tx, &t, each)) {
+            shm_tx_abort(tx);
+            return fail_memory(d);
+        }
+        if (!shm_tx_commit(tx))
+            return fail_memory(d);
+    }
+    return LOAD_DONE;
+}
+
+static enum load_result
 take_foreign(struct load *d, const char *what)
 {
     struct buf text;
@@ -248,6 +291,8 @@ take(struct load *d, enum rdb_in_item item)
         return LOAD_DONE;
     case RDB_IN_DATABASE:
         return take_database(d);
+    case RDB_IN_SIZES:
+        return take_sizes(d);
     case RDB_IN_FUNCTION:
     case RDB_IN_FUNCTION_OLD:
         return take_foreign(d, "a library of functions");

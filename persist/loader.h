@@ -15,6 +15,7 @@
 #include "command/engine.h"
 #include "command/session.h"
 
+#define LOADER_REMEDY_MEMORY "give the region (region-size, /dev/shm, control group) or the machine more"
 #define LOADER_REMEDY_CHECK "look at it with kvstash-cli check, move it away, or name another with --restore-from"
 
 struct loader {

@@ -20,6 +20,10 @@
  * window of 4 segments were split at 65 %: 20 bytes of index a key instead of 17. */
 #define WINDOW 16u
 #define FULL_PERCENT 85u
+/* Segments of a tree that is made at once are so full when it has what it was made for. */
+#define PRESIZE_PERCENT 82u
+#define PRESIZE_BITS_MAX 36u
+#define PRESIZE_ENTRIES_MAX (1ull << 40)
 #define AHEAD_BYTES 256u /* of an entry that are brought into the cache ahead */
 
 static const uint8_t ladder[] = {1, 3, 7, 15, 23, 31, 47, 63};
@@ -348,6 +352,61 @@ first_segment(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
     return s && shm_tx_set64(tx, &t->sh->root, segment_word(t, s));
 }
 
+/* ---- a tree made at once ------------------------------------------------------------------------------------------ */
+
+/* What every segment of a tree made at once has. */
+struct form {
+    unsigned depth, buckets;
+};
+
+/* Positions spread evenly, so segments of one size do for all but a few, which grow as ever. */
+static struct form
+form_for(const struct shm_tree *t, uint64_t entries)
+{
+    struct form form = {.depth = t->skip_bits, .buckets = SHM_SEGMENT_BUCKETS_MAX};
+    uint64_t each = entries;
+    for (; each * 100 > SHM_SEGMENT_BUCKETS_MAX * SHM_BUCKET_SLOTS * PRESIZE_PERCENT && form.depth < t->skip_bits + PRESIZE_BITS_MAX; each /= 2)
+        form.depth++;
+    for (unsigned i = LADDER; i-- > 0 && each * 100 <= ladder[i] * SHM_BUCKET_SLOTS * PRESIZE_PERCENT;)
+        form.buckets = ladder[i];
+    return form;
+}
+
+/* The word of a subtree behind `level` bits of positions; 0: tx->want. Deep as the number of entries is long. */
+static uint64_t
+make_subtree(struct shm_tx *tx, const struct shm_tree *t, struct form form, unsigned level, uint64_t prefix)
+{
+    if (form.depth <= level) {
+        struct shm_segment_sh *s = segment_new(tx, t, form.buckets, form.depth, prefix);
+        return s ? segment_word(t, s) : 0;
+    }
+    shm_off off = shm_tx_alloc(tx, t->shard, sizeof(struct shm_node_sh));
+    if (!off)
+        return 0;
+    struct shm_node_sh *node = shm_at(t->region, off);
+    memset(node, 0, sizeof *node);
+    node->magic = SHM_NODE_MAGIC;
+    node->level = level;
+    unsigned below = level + SHM_NODE_BITS, repeats = form.depth < below ? 1u << (below - form.depth) : 1;
+    for (unsigned i = 0; i < SHM_NODE_CHILDREN; i += repeats) {
+        uint64_t word = make_subtree(tx, t, form, form.depth < below ? form.depth : below, prefix | (uint64_t)i << (64 - below));
+        if (!word)
+            return 0;
+        for (unsigned k = 0; k < repeats; k++)
+            node->child[i + k] = word;
+    }
+    return off;
+}
+
+bool
+shm_table_presize(struct shm_tx *tx, const struct shm_tree *t, uint64_t entries)
+{
+    uint64_t first = (uint64_t)t->shard << 1 << (63 - t->skip_bits);
+    xassert(t->sh->root == 0 && t->skip_bits + PRESIZE_BITS_MAX + SHM_NODE_BITS <= 64);
+    uint64_t word = make_subtree(tx, t, form_for(t, entries < PRESIZE_ENTRIES_MAX ? entries : PRESIZE_ENTRIES_MAX), t->skip_bits, first);
+    return word && shm_tx_set64(tx, &t->sh->root, word);
+}
+
 /* ---- the operations -------------------------------------------------------------------------------------------- */
 
 static void
@@ -592,6 +651,8 @@ ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, uns
         const struct shm_segment_sh *s = peek(r, shm_table_off(word), segment_bytes(buckets));
         if (!s || buckets == 0)
             return;
+        if (a->inserts)
+            __builtin_prefetch(s);
         a->next = &s->bucket[shm_table_home(a->position, shm_table_word_depth(word), buckets)];
         a->level = SHM_AHEAD_BUCKET;
     } else {

@@ -172,6 +172,10 @@ shm_tree_of_fields(struct shm_region *r, unsigned shard, struct shm_tree_sh *sh)
 bool shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, size_t klen, struct shm_place *p);
 /* Adds an entry whose key is absent; grows the tree in bounded steps. False: tx->want. */
 bool shm_table_insert(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, shm_off entry, struct shm_place *p);
+/* Gives an empty tree the form that it would have with so many entries, so that it need not grow on the way there. More may come,
+ * or fewer; none at all leave it larger than it need be. For who fills it behind a closed gate: its time grows with the number.
+ * False: tx->want. */
+bool shm_table_presize(struct shm_tx *tx, const struct shm_tree *t, uint64_t entries);
 /* Puts another block in an entry's place (same key). The old block is not freed. */
 bool shm_table_replace(struct shm_tx *tx, struct shm_place *p, shm_off entry);
 /* Takes the entry out; shrinks the tree in bounded steps. The block is not freed. False: undo log full. */
@@ -202,6 +206,7 @@ struct shm_ahead {
     uint64_t position;
     const void *next; /* a word of a node, or a bucket; NULL: done */
     uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_BUCKET: next is a bucket */
+    bool inserts;     /* set before the first step: the segment's header, which an insert changes, is brought too */
 };
 #define SHM_AHEAD_BUCKET 255u
 /* The first step. */

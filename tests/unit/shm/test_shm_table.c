@@ -117,6 +117,61 @@ Test(table, spans_of_a_large_index_stay_filled, .timeout = 120)
     fixture_close(&f);
 }
 
+/* Gives every shard's tree the form for so many entries. */
+static void
+presize(struct fixture *f, uint64_t entries)
+{
+    for (uint16_t s = 0; s < f->region.nshards; s++) {
+        struct shm_tree t = shm_tree_of_db(&f->region, s, 0);
+        cr_assert(shm_tx_begin(&f->tx));
+        shm_tx_enter(&f->tx, &s, 1);
+        cr_assert(shm_table_presize(&f->tx, &t, entries));
+        cr_assert(shm_tx_commit(&f->tx));
+    }
+}
+
+static uint64_t
+index_spans(const struct fixture *f)
+{
+    uint64_t n = 0;
+    for (uint64_t s = 0; s < atomic_load(&f->region.header->committed_extents) * SHM_SPANS_PER_EXTENT; s++) {
+        uint64_t word = atomic_load(&f->region.span_words[s]);
+        n += shm_span_word_state(word) == SHM_SPAN_USED && shm_span_word_class(word) >= SHM_CLASS_TABLE;
+    }
+    return n;
+}
+
+/* Made for none, too few, just so many, and too many: what is put in is found again, and goes again. */
+Test(table, is_made_at_once, .timeout = 120)
+{
+    static const uint64_t shares[] = {0, 1, 50, 100, 400, 10000};
+    for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        struct fixture f;
+        char key[32];
+        fixture_open(&f, 32);
+        presize(&f, KEYS * shares[i] / 100 / f.region.nshards);
+        fixture_check(&f);
+        uint64_t before = index_spans(&f);
+        cr_assert_not(present(&f, "key:0"));
+        for (int k = 0; k < KEYS; k++) {
+            snprintf(key, sizeof key, "key:%d", k);
+            put(&f, key, key);
+        }
+        fixture_check(&f);
+        if (shares[i] >= 100)
+            cr_assert(index_spans(&f) <= before + before / 4 + f.region.nshards, "it hardly grew: %lu, was %lu", (unsigned long)index_spans(&f), (unsigned long)before);
+        for (int k = 0; k < KEYS; k++) {
+            snprintf(key, sizeof key, "key:%d", k);
+            cr_assert(present(&f, key));
+            put(&f, key, NULL);
+        }
+        fixture_check(&f);
+        fixture_clear(&f);
+        fixture_check(&f);
+        fixture_close(&f);
+    }
+}
+
 static void
 count_one(void *arg, uint64_t position, struct shm_place *p)
 {
