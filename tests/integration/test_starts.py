@@ -66,6 +66,8 @@ def change(c, seed):
                     ("RENAME", "m%d" % rnd.randrange(50), "renamed%d" % i), ("HINCRBYFLOAT", "floats", "f%d" % (i % 7), "0.25"),
                     ("COPY", "grown", "copy%d" % (i % 5), "REPLACE"), ("DEL", "m1", "m2", "m3"), ("SET", "ttl%d" % i, "v", "EX", 100000),
                     ("GETEX", "ttl%d" % (i // 2), "PERSIST"), ("HSET", "big", *sum((["b%d" % (i * 20 + j), "w"] for j in range(20)), []))])
+        if i % 20 == 7:  # more words than are read ahead at a time
+            c.command("MSET", *sum((["wide%d" % (i + j), str(i)] for j in range(200)), []))
         c.pipeline([("MULTI",), ("SET", "t1", i), ("SET", "t2", i), ("INCR", "t1"), ("HDEL", "big", "b%d" % i), ("EXEC",)])
     c.pipeline([("SWAPDB", 0, 1), ("SELECT", 2), ("FLUSHDB",), ("SET", "after", "flush"), ("SELECT", 0)])
 
@@ -160,6 +162,27 @@ def snapshots():
     for options in ((), ("--rdbcompression", "no"), ("--rdbchecksum", "no"), ("--hash-max-listpack-entries", "4")):
         with Files(*options, log=False, changes=False, seed=len(options)) as files:
             loads_equal(files, said="loaded in")
+
+
+def index_made_at_once():
+    """A file that tells many keys for some databases, which the index is made for, and few for others; some have an expiry."""
+    with harness.Redis() as redis:
+        with redis.connect() as c:
+            for db, keys in ((0, 60000), (2, 9000), (3, 10)):
+                c.command("SELECT", db)
+                c.pipeline([("SET", "key:%d" % i, "v%d" % i) for i in range(keys)])
+                c.pipeline([("PEXPIREAT", "key:%d" % i, 4102444800000 + i) for i in range(0, keys, 7)])
+            assert c.command("SAVE") == "OK"
+        expected = redis.command("DEBUG", "DIGEST")
+        saved = os.path.join(redis.dir, "dump.rdb")
+        with harness.Kvstash("--restore-from", saved) as server:
+            assert server.command("DEBUG", "DIGEST") == expected
+            with server.connect() as c:
+                assert c.command("DBSIZE") == 60000
+                c.pipeline([("DEL", "key:%d" % i) for i in range(0, 60000, 2)])
+                assert c.command("DBSIZE") == 30000 and c.command("GET", "key:59999") == b"v59999"
+                c.pipeline([("SET", "more:%d" % i, "x") for i in range(60000)])
+                assert c.command("DBSIZE") == 90000
 
 
 def logs():
@@ -619,8 +642,8 @@ def lost_reloads():
 
 
 def main():
-    parts = (snapshots, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk, left_regions,
-             foreign_regions, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
+    parts = (snapshots, index_made_at_once, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk,
+             left_regions, foreign_regions, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
     only = sys.argv[1:] or [part.__name__ for part in parts]
     unknown = set(only) - {part.__name__ for part in parts}
     assert not unknown, "no such part: %s" % unknown
