@@ -57,7 +57,8 @@ def ends_with_failing_disk(policy, ops):
         server.start()
         assert "starting from the region" in server.read_log()[server.begun:]
         assert server.command("GET", "a") == b"1"
-        wait_for("writing", lambda: server.command("SET", "c", "3") == "OK" and written(server))
+        wait_for("writing", lambda: server.command("SET", "c", "3") == "OK")
+        wait_for("the log is written", lambda: written(server))
         judge(server)
         assert not os.path.exists(server.region)
 
@@ -150,7 +151,8 @@ def persister_has_no_files():
         time.sleep(6)  # a start gives up after 5 s
         assert server.command("GET", "a") == b"1"
         server.tap.disarm()
-        wait_for("writing", lambda: server.command("SET", "b", "2") == "OK" and written(server))
+        wait_for("writing", lambda: server.command("SET", "b", "2") == "OK")
+        wait_for("the log is written", lambda: written(server))
         assert state(server) and server.is_running()
         pids = [int(p) for p in subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()]
         for pid in [server.process.pid] + pids:
