@@ -115,6 +115,8 @@ static void
 put_in_place(struct file_aside *f)
 {
     int old = openat(f->dir, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (old < 0 && errno != ENOENT)
+        log_notice("%s cannot be opened to be let go of in pieces, which may hold others up for milliseconds: %s", f->name, strerror(errno));
     if (renameat(f->dir, f->temp, f->dir, f->name) != 0)
         fail(f, "put into its place the file", f->name);
     else if (fsync(f->dir) != 0)
