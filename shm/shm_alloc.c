@@ -16,6 +16,8 @@
 
 #define LONG_UNDO (256u << 10)
 #define POOL_STEP_NS 200000
+#define CACHE_LINE 64u
+#define PREFETCH_BYTES 256u
 
 enum shm_want
 shm_alloc_want(const struct shm_region *r)
@@ -173,6 +175,16 @@ find_room(struct shm_tx *tx, unsigned shard, unsigned class)
     return true;
 }
 
+/* Fetches the block behind the one that is given out: most likely the next one of its class, and nobody knows better where new
+ * entries will be written. With a hundred shards' spans being filled at once the processor does not see the pattern by itself. */
+static void
+prefetch_next(const struct shm_region *r, shm_off off, uint32_t size)
+{
+    uint32_t n = size < PREFETCH_BYTES ? size : PREFETCH_BYTES;
+    for (uint32_t at = 0; at < n; at += CACHE_LINE)
+        __builtin_prefetch(r->base + off + at, 1); /* behind the region's end: nothing happens */
+}
+
 static shm_off
 alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
 {
@@ -193,7 +205,9 @@ alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
         return 0;
     uint32_t size = shm_class_size(class);
     tx->used_delta[shard] += size;
-    return shm_span_off(tx->region, number - 1) + (shm_off)block * size;
+    shm_off off = shm_span_off(tx->region, number - 1) + (shm_off)block * size;
+    prefetch_next(tx->region, off + size, size);
+    return off;
 }
 
 shm_off
