@@ -16,7 +16,7 @@
 #include "format/rdb_in.h"
 #include "persist/load_key.h"
 
-#define BATCH 64u
+#define BATCH 128u /* keys: the more, the less each waits for memory */
 #define BYTES_A_KEY 16u  /* of a file, at least, where the index is made for all of them */
 #define PRESIZE_MIN 64u  /* keys of a shard that the index is made for at once */
 #define TOLD_EVERY 1024u /* records between two looks at the others */

@@ -652,7 +652,7 @@ ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, uns
         if (!s || buckets == 0)
             return;
         if (a->inserts)
-            __builtin_prefetch(s);
+            __builtin_prefetch(s, 1);
         a->next = &s->bucket[shm_table_home(a->position, shm_table_word_depth(word), buckets)];
         a->level = SHM_AHEAD_BUCKET;
     } else {
@@ -661,6 +661,8 @@ ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, uns
             return;
         a->next = &node->child[a->position << level >> (64 - SHM_NODE_BITS)];
         a->level = (uint8_t)(level + SHM_NODE_BITS);
+        if (a->inserts)
+            __builtin_prefetch(node);
     }
     __builtin_prefetch(a->next);
 }
