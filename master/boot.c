@@ -24,6 +24,15 @@ warn(struct boot_choice *c, const char *format, ...)
     va_end(ap);
 }
 
+/* The directory's files, by rank. */
+#define FILES 3u
+static const struct survey_file *
+file_of(const struct boot_facts *f, unsigned i)
+{
+    const struct survey *s = f->files;
+    return i == 0 ? &s->log : i == 1 ? &s->log_old : &s->rdb;
+}
+
 /* How new a file is, in words. */
 static const char *
 age(const struct survey_file *f, char text[128])
@@ -66,10 +75,9 @@ is_newer(const struct survey_file *f, const struct region_found *r)
 static const struct survey_file *
 newer_file(const struct boot_facts *f)
 {
-    const struct survey_file *all[] = {&f->files->log, &f->files->log_old, &f->files->rdb};
-    for (unsigned i = 0; i < 3; i++)
-        if (is_newer(all[i], &f->region))
-            return all[i];
+    for (unsigned i = 0; i < FILES; i++)
+        if (is_newer(file_of(f, i), &f->region))
+            return file_of(f, i);
     return NULL;
 }
 
@@ -147,10 +155,9 @@ from_named(struct boot_choice *c, const struct boot_facts *f)
 static void
 warn_of_unreadable(struct boot_choice *c, const struct boot_facts *f)
 {
-    const struct survey_file *all[] = {&f->files->log, &f->files->log_old, &f->files->rdb};
-    for (unsigned i = 0; i < 3 && !c->warning[0]; i++)
-        if (all[i]->why[0])
-            warn(c, "not looked at for this start: %s", all[i]->why);
+    for (unsigned i = 0; i < FILES && !c->warning[0]; i++)
+        if (file_of(f, i)->why[0])
+            warn(c, "not looked at for this start: %s", file_of(f, i)->why);
 }
 
 void

@@ -26,6 +26,7 @@
 #define LOCK_WAIT_MS 5000
 #define LOCK_STEP_MS 10
 #define ID_LINEAGE 33 /* bytes of kvstash.id's first line: the lineage */
+#define ID_PATH_MAX 512
 #define ID_REGION 17  /* of its second line: which region was used last */
 
 __attribute__((format(printf, 2, 3))) static bool
@@ -40,12 +41,18 @@ fail(struct shm_error *e, const char *format, ...)
 
 /* ---- the directory ------------------------------------------------------------------------------------------------- */
 
+static void
+id_path(const char *dir, char path[ID_PATH_MAX])
+{
+    snprintf(path, ID_PATH_MAX, "%s/kvstash.id", dir);
+}
+
 /* Who cannot read kvstash.id must not take it for absent: the data would get another lineage. */
 static bool
 id_is_within_reach(const char *dir, struct shm_error *e)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/kvstash.id", dir);
+    char path[ID_PATH_MAX];
+    id_path(dir, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno != ENOENT)
         return fail(e, "cannot open %s, which tells whose data the directory holds: %s; let the server's user read it", path, strerror(errno));
@@ -130,8 +137,8 @@ id_text(const uint8_t lineage[16], char text[34])
 static int
 id_read(const char *dir, char lineage[34], char region[18])
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/kvstash.id", dir);
+    char path[ID_PATH_MAX];
+    id_path(dir, path);
     FILE *f = fopen(path, "re");
     if (!f)
         return -1;
@@ -170,8 +177,8 @@ id_compare(const char *dir, const struct shm_header_sh *h)
 bool
 region_open_identify(const struct shm_region *r, const char *dir, struct shm_error *e)
 {
-    char path[512], aside[520], text[64];
-    snprintf(path, sizeof path, "%s/kvstash.id", dir);
+    char path[ID_PATH_MAX], aside[ID_PATH_MAX + 8], text[64];
+    id_path(dir, path);
     snprintf(aside, sizeof aside, "%s.new", path);
     id_text(r->header->lineage, text);
     snprintf(text + ID_LINEAGE, sizeof text - ID_LINEAGE, "%016lx\n", (unsigned long)r->header->hash_seed); /* random: names the region */

@@ -22,6 +22,7 @@
 #define FULL_PERCENT 85u
 /* Segments of a tree that is made at once are so full when it has what it was made for. */
 #define PRESIZE_PERCENT 82u
+#define SHRUNK_PERCENT 70u /* the same of a segment that is made smaller */
 #define PRESIZE_BITS_MAX 36u
 #define PRESIZE_ENTRIES_MAX (1ull << 40)
 #define AHEAD_BYTES 256u /* of an entry that are brought into the cache ahead */
@@ -190,7 +191,7 @@ segment_fill(struct shm_segment_sh *s, uint64_t position, uint64_t slot, uint16_
 {
     unsigned home = home_of(s, position);
     for (unsigned d = 0; d < s->buckets; d++) {
-        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        struct shm_bucket_sh *b = &s->bucket[shm_table_behind_home(home, d, s->buckets)];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             if (b->slot[i])
                 continue;
@@ -205,11 +206,12 @@ segment_fill(struct shm_segment_sh *s, uint64_t position, uint64_t slot, uint16_
     never_reached("a fresh segment has room for what it was sized for");
 }
 
+/* The smallest segment that so many entries fill to at most so many percent. */
 static unsigned
-ladder_for(unsigned entries)
+ladder_for(uint64_t entries, unsigned percent)
 {
     for (unsigned i = 0; i < LADDER; i++)
-        if (entries * 10 <= ladder[i] * SHM_BUCKET_SLOTS * 7) /* at most 70 % full */
+        if (entries * 100 <= ladder[i] * SHM_BUCKET_SLOTS * percent)
             return ladder[i];
     return SHM_SEGMENT_BUCKETS_MAX;
 }
@@ -363,12 +365,11 @@ struct form {
 static struct form
 form_for(const struct shm_tree *t, uint64_t entries)
 {
-    struct form form = {.depth = t->skip_bits, .buckets = SHM_SEGMENT_BUCKETS_MAX};
+    struct form form = {.depth = t->skip_bits};
     uint64_t each = entries;
     for (; each * 100 > SHM_SEGMENT_BUCKETS_MAX * SHM_BUCKET_SLOTS * PRESIZE_PERCENT && form.depth < t->skip_bits + PRESIZE_BITS_MAX; each /= 2)
         form.depth++;
-    for (unsigned i = LADDER; i-- > 0 && each * 100 <= ladder[i] * SHM_BUCKET_SLOTS * PRESIZE_PERCENT;)
-        form.buckets = ladder[i];
+    form.buckets = ladder_for(each, PRESIZE_PERCENT);
     return form;
 }
 
@@ -448,7 +449,7 @@ insert_near(struct shm_tx *tx, const struct shm_tree *t, struct shm_segment_sh *
     if (s->buckets >= WINDOW && s->count * 100u > s->buckets * SHM_BUCKET_SLOTS * FULL_PERCENT)
         return 0;
     for (unsigned d = 0; d < window; d++) {
-        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        struct shm_bucket_sh *b = &s->bucket[shm_table_behind_home(home, d, s->buckets)];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             if (atomic_load_explicit(&b->slot[i], memory_order_relaxed))
                 continue;
@@ -504,7 +505,7 @@ shrink(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
     struct spot at = find_spot(t, position);
     if (at.segment->buckets == 1 || at.segment->count * 4u > at.segment->buckets * SHM_BUCKET_SLOTS)
         return true;
-    unsigned buckets = ladder_for(at.segment->count);
+    unsigned buckets = ladder_for(at.segment->count, SHRUNK_PERCENT);
     return buckets >= at.segment->buckets || resize_segment(tx, t, &at, buckets);
 }
 
@@ -577,7 +578,7 @@ shm_table_scan(const struct shm_tree *t, uint64_t *cursor, shm_scan_fn *fn, void
     }
     unsigned home = home_of(s, from), reach = s->bucket[home].reach;
     for (unsigned d = 0; d <= reach; d++) {
-        struct shm_bucket_sh *b = &s->bucket[(home + d) % s->buckets];
+        struct shm_bucket_sh *b = &s->bucket[shm_table_behind_home(home, d, s->buckets)];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             struct shm_place p;
             if (!b->slot[i])

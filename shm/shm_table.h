@@ -206,7 +206,7 @@ struct shm_ahead {
     uint64_t position;
     const void *next; /* a word of a node, or a bucket; NULL: done */
     uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_BUCKET: next is a bucket */
-    bool inserts;     /* set before the first step: the segment's header, which an insert changes, is brought too */
+    bool inserts;     /* set before the first step: heads of nodes and of the segment, which an insert goes by and changes, are brought too */
 };
 #define SHM_AHEAD_BUCKET 255u
 /* The first step. */

@@ -163,7 +163,7 @@ window_prefetch(const struct step *s, const struct window *w, unsigned buckets)
 {
     for (unsigned d = 0; d < buckets; d++)
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-            uint64_t slot = w->segment->bucket[(w->first + d) % w->segment->buckets].slot[i];
+            uint64_t slot = w->segment->bucket[shm_table_behind_home(w->first, d, w->segment->buckets)].slot[i];
             if (!slot)
                 continue;
             __builtin_prefetch(s->region->base + (slot << 16 >> 16));
@@ -178,7 +178,7 @@ window_look(const struct step *s, const struct shm_tree *t, uint64_t from, struc
     unsigned buckets = window_reach(w);
     window_prefetch(s, w, buckets);
     for (unsigned d = 0; d < buckets; d++) {
-        const struct shm_bucket_sh *b = &w->segment->bucket[(w->first + d) % w->segment->buckets];
+        const struct shm_bucket_sh *b = &w->segment->bucket[shm_table_behind_home(w->first, d, w->segment->buckets)];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             struct shm_entry_sh *e = b->slot[i] ? shm_at(s->region, b->slot[i] << 16 >> 16) : NULL;
             if (!e || e->birth >= s->work.keep->epoch)

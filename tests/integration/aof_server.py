@@ -6,14 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "persist")]
 import harness  # noqa: E402
 import tap as file_tap  # noqa: E402
 
 ON = ("--appendonly", "yes", "--auto-aof-rewrite-percentage", "0")
-WAIT_S = 20
 
 
 class Tapped(harness.Kvstash):
@@ -31,15 +29,6 @@ class Tapped(harness.Kvstash):
         finally:
             os.environ.clear()
             os.environ.update(before)
-
-
-def wait_for(what, condition):
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("not within %d s: %s" % (WAIT_S, what))
 
 
 def written(server):

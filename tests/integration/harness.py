@@ -18,7 +18,7 @@ file must be gone. What went wrong is an exception; run() then prints it with ev
 Replies are Python values: simple strings are str, bulk strings bytes, errors Error, null None; maps become dicts (lists of
 pairs if a key can't be hashed), sets lists, verbatim strings bytes. Connection.read_raw() gives one reply's bytes instead.
 
-The server under test is $KVSTASH, or build/kvstash. Every wait has an end: START_S, STOP_S, REPLY_S.
+The server under test is $KVSTASH, or build/kvstash. Every wait has an end: START_S, STOP_S, REPLY_S, WAIT_S.
 """
 import os
 import re
@@ -36,6 +36,7 @@ sys.dont_write_bytecode = True
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 KVSTASH = os.environ.get("KVSTASH", os.path.join(TOP, "build", "kvstash"))
 START_S = 20
+WAIT_S = 20
 STOP_S = 30
 REPLY_S = 30
 READY = "Ready to accept connections"
@@ -62,6 +63,23 @@ class Error:
 
     def __repr__(self):
         return "Error(%r)" % self.text
+
+
+def wait_for(what, condition, seconds=WAIT_S):
+    """Until the condition is true, which is asked again and again."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within %d s: %s" % (seconds, what)
+        time.sleep(0.01)
+
+
+def is_gone(pid):
+    """Of a zombie nothing is left but its number."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def free_port():
@@ -347,6 +365,16 @@ class Kvstash(Server):
     def check_region(self):
         reply = self.command("DEBUG", "CHECK-REGION")
         assert reply == "OK", "region check: %r" % reply
+
+    def kill_everything(self):
+        """-9 to every process. The master is stopped first, so that it starts nobody anew meanwhile."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()
+        pids = [self.process.pid] + [int(p) for p in children]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        wait_for("all are dead", lambda: all(is_gone(p) for p in pids))
 
     def stop(self):
         if self.check and self.is_running():

@@ -22,7 +22,7 @@ def persistence(server):
 
 
 def wait_saved(server):
-    saved.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0")
+    harness.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0")
 
 
 def fill(c):
@@ -96,7 +96,7 @@ def replies():
         assert c.command("BGSAVE") == "Background saving started"
         for worker in (c, other):
             assert worker.command("BGSAVE") == RUNS and worker.command("BGSAVE", "SCHEDULE") == RUNS and worker.command("SAVE") == RUNS
-        saved.wait_for("progress", lambda: int(persistence(server)["current_save_keys_processed"]) > 0)
+        harness.wait_for("progress", lambda: int(persistence(server)["current_save_keys_processed"]) > 0)
         info = persistence(server)
         assert info["rdb_bgsave_in_progress"] == "1" and info["current_save_keys_total"] == "1000", info
         assert 0 < float(info["current_fork_perc"]) < 100 and int(info["rdb_current_bgsave_time_sec"]) >= 0, info
@@ -110,7 +110,7 @@ def replies():
         # SAVE lets others go on, and has what was written before it
         c.pipeline([("SET", "k%d" % i, i) for i in range(100)])
         c.send("SAVE")
-        saved.wait_for("SAVE", lambda: persistence(server)["current_save_keys_total"] == "100")
+        harness.wait_for("SAVE", lambda: persistence(server)["current_save_keys_total"] == "100")
         assert other.command("SET", "k1", "changed") == "OK"
         other.command("CONFIG", "SET", "rdb-key-save-delay", 0)
         assert c.read() == "OK"
@@ -125,7 +125,7 @@ def errors():
         c.command("CONFIG", "SET", "dbfilename", "dir.rdb")
         assert c.command("SAVE") == harness.Error("ERR")
         assert persistence(server)["rdb_last_bgsave_status"] == "err"
-        saved.wait_for("the log", lambda: "dir.rdb" in server.read_log() and "Is a directory" in server.read_log())
+        harness.wait_for("the log", lambda: "dir.rdb" in server.read_log() and "Is a directory" in server.read_log())
         assert c.command("SET", "a", 2) == "OK" and c.command("PING") == "PONG"  # no save points: no promise is broken
         c.command("CONFIG", "SET", "save", "3600 1000")
         for refused in (("SET", "a", 3), ("DEL", "a"), ("FLUSHALL",), ("PING",), ("HSET", "h", "f", "v")):
@@ -139,7 +139,7 @@ def errors():
         # the end is refused too, but for FORCE
         assert c.command("SHUTDOWN") == harness.Error("ERR Errors trying to SHUTDOWN. Check logs.")
         server.process.send_signal(signal.SIGTERM)
-        saved.wait_for("refusal", lambda: server.read_log().count("the data could not be saved before the end") == 2)
+        harness.wait_for("refusal", lambda: server.read_log().count("the data could not be saved before the end") == 2)
         assert c.command("GET", "a") == b"3"
         c.command("CONFIG", "SET", "dbfilename", "good.rdb")
         assert c.command("SAVE") == "OK" and c.command("SET", "a", 4) == "OK" and c.command("PING") == "PONG"
@@ -191,7 +191,7 @@ def points():
         c.command("SET", "b", 1)
         assert not os.path.exists(path)
         c.command("CONFIG", "SET", "save", "1 2")
-        saved.wait_for("save point", lambda: os.path.exists(path) and persistence(server)["rdb_changes_since_last_save"] == "0")
+        harness.wait_for("save point", lambda: os.path.exists(path) and persistence(server)["rdb_changes_since_last_save"] == "0")
         saved.expect(server, path)
 
 
@@ -227,14 +227,14 @@ def given_up():
         c.pipeline([("SET", "k%d" % i, i) for i in range(1000)])
         c.command("CONFIG", "SET", "rdb-key-save-delay", 100000)
         c.send("SHUTDOWN")
-        saved.wait_for("last save", lambda: persistence(server)["current_save_keys_total"] == "1000")
+        harness.wait_for("last save", lambda: persistence(server)["current_save_keys_total"] == "1000")
         writer.send("SET", "late", 1)
         assert other.command("GET", "k1") == b"1" and other.command("EXISTS", "late") == 0
         assert other.command("SHUTDOWN", "ABORT") == "OK"
         assert c.read() == harness.Error("ERR Errors trying to SHUTDOWN. Check logs.")
         assert writer.read() == "OK" and other.command("EXISTS", "late") == 1
         c.command("CONFIG", "SET", "rdb-key-save-delay", 0)
-        saved.wait_for("end of what was begun", lambda: persistence(server)["current_save_keys_total"] == "0")
+        harness.wait_for("end of what was begun", lambda: persistence(server)["current_save_keys_total"] == "0")
 
 
 def main():

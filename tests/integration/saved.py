@@ -2,18 +2,9 @@
 import os
 import shutil
 import subprocess
-import time
 
 import harness
 
-WAIT_S = 20
-
-
-def wait_for(what, condition, seconds=WAIT_S):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within %d s: %s" % (seconds, what)
-        time.sleep(0.005)
 
 
 def check(path):

@@ -11,7 +11,8 @@ import threading
 import time
 
 import harness
-from aof_server import ON, Tapped, file_tap, judge, persister_pid, rewritten, wait_for, written
+from harness import wait_for
+from aof_server import ON, Tapped, file_tap, judge, persister_pid, rewritten, written
 
 
 def many_commands(c):

@@ -6,11 +6,11 @@ import errno
 import os
 import select
 import signal
-import subprocess
 import time
 
 import harness
-from aof_server import ON, Tapped, judge, loads_alone, persister_pid, rewritten, state, wait_for, written
+from harness import wait_for
+from aof_server import ON, Tapped, judge, loads_alone, persister_pid, rewritten, state, written
 
 
 def disk_fails(policy, ops, error):
@@ -154,10 +154,7 @@ def persister_has_no_files():
         wait_for("writing", lambda: server.command("SET", "b", "2") == "OK")
         wait_for("the log is written", lambda: written(server))
         assert state(server) and server.is_running()
-        pids = [int(p) for p in subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()]
-        for pid in [server.process.pid] + pids:
-            os.kill(pid, signal.SIGKILL)
-        server.wait_end()
+        server.kill_everything()
         server.tap.arm(["open"], error=errno.EMFILE, match="persister.lock")
         begin = time.monotonic()
         try:

@@ -14,10 +14,7 @@ WAIT_S = 10
 
 
 def wait_for(what, condition):
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end, "not within %d s: %s" % (WAIT_S, what)
-        time.sleep(0.02)
+    harness.wait_for(what, condition, WAIT_S)
 
 
 def wait_gone(asking, ids):

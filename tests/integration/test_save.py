@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
@@ -31,12 +30,12 @@ def persister(server):
 
 def save_in_background(server, c):
     assert c.command("BGSAVE") == "Background saving started"
-    saved.wait_for("the cut", lambda: persistence(server)["current_save_keys_total"] != "0" or
+    harness.wait_for("the cut", lambda: persistence(server)["current_save_keys_total"] != "0" or
                    persistence(server)["rdb_bgsave_in_progress"] == "0")
 
 
 def wait_saved(server, seconds=60):
-    saved.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0", seconds)
+    harness.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0", seconds)
     assert persistence(server)["rdb_last_bgsave_status"] == "ok"
 
 
@@ -218,18 +217,18 @@ def killed():
             used = int(server.info("memory")["used_memory_dataset"])
             pid = persister(server)
             save_in_background(server, c)
-            saved.wait_for("a part", lambda: int(persistence(server)["current_save_keys_processed"]) > 500)
+            harness.wait_for("a part", lambda: int(persistence(server)["current_save_keys_processed"]) > 500)
             c.pipeline([("SET", "key:%d" % i, "changed %d" % times) for i in range(3000)])
             c.pipeline([("HSET", "hash:1", "f%d" % (2 * i), times) for i in range(4000)])
             os.kill(pid, signal.SIGKILL)
-            saved.wait_for("a new persister", lambda: persister(server) not in (0, pid) and ",state=up" in server.info("processes")["persister"])
+            harness.wait_for("a new persister", lambda: persister(server) not in (0, pid) and ",state=up" in server.info("processes")["persister"])
             with open(path, "rb") as f:
                 assert f.read() == old, "the old file has changed"
             # the successor begins it anew, as it was asked for
             c.command("CONFIG", "SET", "rdb-key-save-delay", 0)
-            saved.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0")
+            harness.wait_for("end of the save", lambda: persistence(server)["rdb_bgsave_in_progress"] == "0")
             assert not [f for f in os.listdir(server.dir) if f.startswith("temp-")]
-            saved.wait_for("memory as before", lambda: int(server.info("memory")["used_memory_dataset"]) < used * 1.02 + 100000)
+            harness.wait_for("memory as before", lambda: int(server.info("memory")["used_memory_dataset"]) < used * 1.02 + 100000)
             server.check_region()
             c.command("CONFIG", "SET", "rdb-key-save-delay", 100)
         c.command("CONFIG", "SET", "rdb-key-save-delay", 0)
@@ -241,7 +240,7 @@ def kill_persister(server):
     """Waits until there is another one."""
     pid = persister(server)
     os.kill(pid, signal.SIGKILL)
-    saved.wait_for("a new persister", lambda: persister(server) not in (0, pid))
+    harness.wait_for("a new persister", lambda: persister(server) not in (0, pid))
 
 
 def waiting():
@@ -250,7 +249,7 @@ def waiting():
         fill(c)
         other.command("CONFIG", "SET", "rdb-key-save-delay", 1000)
         c.send("SAVE")
-        saved.wait_for("SAVE", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
+        harness.wait_for("SAVE", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
         kill_persister(server)
         other.command("CONFIG", "SET", "rdb-key-save-delay", 0)
         assert c.read() == "OK"
@@ -259,7 +258,7 @@ def waiting():
         other.command("CONFIG", "SET", "rdb-key-save-delay", 1000)
         assert other.command("SET", "last", "one") == "OK"
         c.send("SHUTDOWN", "SAVE")
-        saved.wait_for("last save", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
+        harness.wait_for("last save", lambda: int(persistence(server)["current_save_keys_processed"]) > 10)
         kill_persister(server)
         other.command("CONFIG", "SET", "rdb-key-save-delay", 0)
         assert server.wait_end() == 0
@@ -275,7 +274,7 @@ def all_killed():
             used = int(server.info("memory")["used_memory_dataset"])
             c.command("CONFIG", "SET", "rdb-key-save-delay", 500)
             save_in_background(server, c)
-            saved.wait_for("a part", lambda: int(persistence(server)["current_save_keys_processed"]) > 100)
+            harness.wait_for("a part", lambda: int(persistence(server)["current_save_keys_processed"]) > 100)
             c.pipeline([("SET", "key:%d" % i, "changed") for i in range(3000)])
             c.pipeline([("HSET", "hash:1", "f%d" % (2 * i), "changed") for i in range(4000)])
         server.process.kill()
@@ -285,7 +284,7 @@ def all_killed():
             assert c.command("GET", "key:1") == b"changed"
             info = persistence(server)
             assert (info["rdb_bgsave_in_progress"], info["current_save_keys_total"]) == ("0", "0"), info
-            saved.wait_for("memory as before", lambda: int(server.info("memory")["used_memory_dataset"]) < used * 1.02 + 100000)
+            harness.wait_for("memory as before", lambda: int(server.info("memory")["used_memory_dataset"]) < used * 1.02 + 100000)
             server.check_region()
             assert c.command("SAVE") == "OK"
             saved.expect(server, os.path.join(server.dir, "dump.rdb"))

@@ -16,18 +16,8 @@ import time
 import harness
 
 DATABASES = 3
-WAIT_S = 20
 LOADED_KEYS = 300000
 LOADS_TRIED = 10
-
-
-def wait_for(what, condition):
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("not within %d s: %s" % (WAIT_S, what))
 
 
 def fill(c, seed, keys=400):
@@ -102,7 +92,7 @@ class Files:
                 if log:
                     before = redis.info("persistence")["aof_rewrites"]
                     c.command("BGREWRITEAOF")
-                    wait_for("the base is written", lambda: rewritten(redis.info("persistence"), before))
+                    harness.wait_for("the base is written", lambda: rewritten(redis.info("persistence"), before))
                 if changes:
                     change(c, seed)
                 assert c.command("SAVE") == "OK"
@@ -295,13 +285,6 @@ def flip(path, at):
         f.write(bytes([byte ^ 0x10]))
 
 
-def until(true, limit_s=20):
-    end = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 # ---- the directory -----------------------------------------------------------------------------------------------------------
 
 def directories():
@@ -354,26 +337,6 @@ def full_disk():
 
 # ---- regions -----------------------------------------------------------------------------------------------------------------
 
-def is_gone(pid):
-    """Of a zombie nothing is left but its number."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def kill_everything(server):
-    """The master is stopped first, so that it starts nobody anew meanwhile."""
-    os.kill(server.process.pid, signal.SIGSTOP)
-    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()
-    pids = [server.process.pid] + [int(p) for p in children]
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    server.process.wait()
-    wait_for("all are dead", lambda: all(is_gone(p) for p in pids))
-
-
 def this_start(server):
     return server.read_log()[server.begun:]
 
@@ -390,7 +353,7 @@ def left_regions():
             fill(c, 60)
         before = state(server)
         identity = id_of(server)
-        kill_everything(server)
+        server.kill_everything()
         server.start()
         assert state(server) == before
         assert "starting from the region" in this_start(server)
@@ -406,11 +369,11 @@ def left_regions():
         assert id_of(server) == identity
     with Files(log=False, changes=False, seed=61) as files, files.server("--save", "") as server:
         server.command("SET", "only", "in the region")
-        kill_everything(server)
+        server.kill_everything()
         server.start()
         assert server.command("GET", "only") == b"in the region"
         assert "is not loaded, because the region is alive" in this_start(server)
-        kill_everything(server)
+        server.kill_everything()
         server.options += ["--restore-from", os.path.join(server.dir, "dump.rdb")]
         server.start()
         assert state(server) == files.state
@@ -421,7 +384,7 @@ def foreign_regions():
     """A region of another directory, and one that was left behind while its directory went on in another."""
     with harness.Kvstash() as server:
         server.command("SET", "a", "1")
-        kill_everything(server)
+        server.kill_everything()
         other = harness.Kvstash()
         other.region, own = server.region, other.region
         status, log = status_and_log(other)
@@ -430,7 +393,7 @@ def foreign_regions():
         other.discard()
         server.start()  # the refused one has done nothing to the region
         assert server.command("GET", "a") == b"1"
-        kill_everything(server)
+        server.kill_everything()
         elsewhere = harness.Kvstash("--dir", server.dir)
         elsewhere.start()
         elsewhere.command("SET", "b", "2")
@@ -456,7 +419,7 @@ def stopped_loader(server):
     server.begun = len(server.read_log())
     with open(server.log_path, "ab") as log:
         server.process = subprocess.Popen(server.arguments(), stdout=log, stderr=subprocess.STDOUT)
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + harness.WAIT_S
     while harness.READY not in this_start(server):
         assert time.monotonic() < end, server.read_log()
         try:
@@ -501,11 +464,11 @@ def while_loading():
         answers_while_loading(server, size)
         assert harness.READY not in this_start(server), "the load ended without one of its loaders"
         os.kill(loader, signal.SIGKILL)
-        wait_for("the load", lambda: harness.READY in this_start(server))
+        harness.wait_for("the load", lambda: harness.READY in this_start(server))
         assert "process %d was killed by signal 9" % loader in this_start(server)
         assert ": %d keys of snapshots" % LOADED_KEYS in this_start(server), "what the dead loader had counted is counted again"
         assert server.command("DEBUG", "DIGEST") == digest and server.command("DBSIZE") == LOADED_KEYS
-        wait_for("the loaders' end", lambda: not pids_of(server, "loader"))
+        harness.wait_for("the loaders' end", lambda: not pids_of(server, "loader"))
         server.stop()
     finally:
         server.discard()
@@ -568,7 +531,7 @@ def reloads_of_logs():
     """DEBUG LOADAOF: the log as written so far, with its base and without; damage anywhere in it changes nothing."""
     with Files(log=False, changes=False, seed=72) as files, files.server("--appendonly", "no") as server:
         assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
-        until(lambda: server.info("persistence")["kvstash_aof_state"] == "on")
+        harness.wait_for("the log", lambda: server.info("persistence")["kvstash_aof_state"] == "on")
         with server.connect() as c:
             change(c, 72)
         before = state(server)
@@ -618,7 +581,7 @@ def lost_reloads():
             server.start()
             assert server.command("SET", "acknowledged", "1") == "OK"
             if found:
-                kill_everything(server)
+                server.kill_everything()
                 server.start()
             path = os.path.join(server.dir, "dump.rdb")
             with open(path, "wb") as f:
