@@ -39,7 +39,8 @@ FAR_S = [4102444800, 4102444801, 4133980800, 5000000000, 9999999999]  # years 21
 SOON_MS = 1000000
 MANY_BYTES = 1 << 20
 MANY_FIELDS = 2000
-TIMED = {"set", "getex", "setex", "psetex", "expire", "pexpire", "expireat", "pexpireat", "restore"}  # have times among their arguments
+# Have times among their arguments.
+TIMED = {"set", "getex", "setex", "psetex", "expire", "pexpire", "expireat", "pexpireat", "restore", "restore-asking"}
 
 STRING_KEYS = [b"k0", b"k1", b"k2", b"k3", b"k4", b"n0", b"n1", b"n2", b"", b"k\x00\xff\r\nb", b"k" * 300, b"{t}k1", b"{t}k2", b"k~"]
 NUMBER_KEYS = [b"n0", b"n1", b"n2"]
@@ -527,7 +528,8 @@ class Grammar:
     @staticmethod
     def _tame(command, argv):
         """Numbers that would make both servers fill hundreds of megabytes (or all memory) become larger, to be refused, or smaller.
-        Relative times that would end while the test runs become longer."""
+        Relative times that would end while the test runs become longer; not what is no number to the servers ("01"), for which
+        _surround() has nothing to do afterwards."""
         if command.name in ("setrange", "setbit", "bitfield"):
             for i, a in enumerate(argv[2:], 2):
                 digits = a.lstrip(b"#")
@@ -539,6 +541,6 @@ class Grammar:
                     argv[i] = b"-%d" % MANY_FIELDS
         elif command.name in TIMED:
             for i, a in enumerate(argv[2:], 2):
-                if len(a) < 7 and a.isdigit() and 0 < int(a) < SOON_MS and (command.name not in ("set", "getex") or argv[i - 1].upper() in (b"EX", b"PX")):
+                if len(a) < 7 and a.isdigit() and a[:1] != b"0" and int(a) < SOON_MS and (command.name not in ("set", "getex") or argv[i - 1].upper() in (b"EX", b"PX")):
                     argv[i] = b"%d" % SOON_MS
         return argv
