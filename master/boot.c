@@ -1,4 +1,8 @@
-/* boot.c - the decision from where to start (see boot.h). */
+/* boot.c - the decision from where to start (see boot.h).
+ *
+ * Nothing here looks at a disk or a region: survey.h and region_open.h have gathered the facts. Each source has a function that says
+ * whether it is to be taken and why, and they are asked in their order; so every choice stands in one place with its words for the log.
+ */
 #include "master/boot.h"
 
 #include <stdarg.h>

@@ -1,4 +1,8 @@
-/* ending.c - the way to the orderly end (see ending.h). */
+/* ending.c - the way to the orderly end (see ending.h).
+ *
+ * One step after the other, each taken up again at every turn of the master's loop; none waits. Until the data are saved everything
+ * can still be called off, and then writers go on as if nothing had been asked.
+ */
 #include "master/ending.h"
 
 #include "base/log.h"

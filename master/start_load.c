@@ -1,4 +1,8 @@
-/* start_load.c - the load of files at a start (see start_load.h). */
+/* start_load.c - the load of files at a start (see start_load.h).
+ *
+ * The master only starts loaders and looks at their words in the region: they read the files, and one that dies has a successor
+ * that goes on from what the words say is done.
+ */
 #include "master/start_load.h"
 
 #include <sched.h>

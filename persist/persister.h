@@ -11,7 +11,7 @@
 #include "process/heritage.h"
 
 struct aof;
-struct reload;
+struct reread;
 
 struct persister {
     const struct heritage *heritage;
@@ -22,7 +22,7 @@ struct persister {
     int lock;                   /* persister.lock: held as long as a thread of this process lives */
     char append_dir[PARAM_TEXT_MAX], append_name[PARAM_TEXT_MAX]; /* appenddirname, appendfilename */
     struct aof *aof;
-    struct reload *reload;
+    struct reread *reread;
     struct snapshot *snapshot;
     struct saves saves;
     bool draining;              /* the master has ordered the end */

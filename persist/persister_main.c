@@ -23,7 +23,7 @@
 #include "command/usage.h"
 #include "persist/aof.h"
 #include "persist/persister.h"
-#include "persist/reload.h"
+#include "persist/reread.h"
 #include "process/process.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_epoch.h"
@@ -93,8 +93,8 @@ on_before_wait(struct ev_loop *loop, ev_prepare *w, int events)
     struct persister *p = ev_userdata(loop);
     (void)w;
     (void)events;
-    bool reloading = reload_turn(p->reload);
-    if (aof_turn(p->aof) || reloading) {
+    bool rereading = reread_turn(p->reread);
+    if (aof_turn(p->aof) || rereading) {
         ev_timer_set(&p->again, SOON_S, 0.);
         ev_timer_start(loop, &p->again);
     }
@@ -238,13 +238,13 @@ persister_main(const struct heritage *h, unsigned slot)
     start_watchers(&p);
     p.engine.tx.gate = SHM_TX_TURNS_BACK;
     p.aof = aof_open(&p);
-    p.reload = reload_open(&p);
-    if (!p.aof || !p.reload)
+    p.reread = reread_open(&p);
+    if (!p.aof || !p.reread)
         give_up(&p, "start", "its threads");
     atomic_store(&p.shared->trouble_since_ns, 0);
     process_up(h, slot);
     ev_run(p.loop, 0);
-    reload_close(p.reload);
+    reread_close(p.reread);
     aof_close(p.aof);
     snapshot_close(p.snapshot);
     engine_close(&p.engine);

@@ -1,4 +1,8 @@
-/* shm_gate.c - closing and opening the gate (see shm_gate.h). */
+/* shm_gate.c - closing and opening the gate (see shm_gate.h).
+ *
+ * The state is stored first and then every shard's lock is taken and dropped once. Who enters a shard looks at the state under its
+ * lock: before the pass it was in time and is out when the lock has been had, after it it sees the gate closed.
+ */
 #include "shm/shm_gate.h"
 
 #include <time.h>

@@ -3,10 +3,11 @@
  * The gate is the region's state. It is open while that is READY. Who closes it stores GATED (the data are whole) and then passes
  * once over every shard lock: transactions look at the state under the first lock that they take, so whoever was inside has
  * left, and whoever comes turns back or waits, holding nothing (enum shm_tx_gate). While the data are replaced the state is LOADING,
- * in which nobody attaches the region. Opening passes over the locks again before it stores READY.
+ * in which nobody attaches the region. Opening is one store, behind all that the load wrote.
  *
- * Each pass raises all sequences. Who reads without locks notes a sequence, looks at the gate behind it, and compares the sequence at
- * the end: if the gate was closed or opened since, it differs; else the look has told.
+ * The pass raises all sequences. Who reads without locks notes a sequence, looks at the gate behind it, and compares the sequence at
+ * the end: if the gate was closed since, it differs; if it was closed before, the look has told, or has seen it open again and with
+ * it all that was loaded.
  *
  * Process: persister (DEBUG RELOAD, LOADAOF); at a start, when nobody is inside, the master closes and opens it by the state
  * alone.

@@ -1,4 +1,7 @@
-/* shm_spill.c - chains of spans for long bytes (see shm_spill.h). */
+/* shm_spill.c - chains of spans for long bytes (see shm_spill.h).
+ *
+ * Written from the last span to the first: each span's word for its successor is known when it is written, and never changes.
+ */
 #include "shm/shm_spill.h"
 
 #include "shm/shm_alloc.h"

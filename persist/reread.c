@@ -1,5 +1,5 @@
-/* reload.c - the data written and read back behind the gate (see reload.h). */
-#include "persist/reload.h"
+/* reread.c - the data written and read back behind the gate (see reread.h). */
+#include "persist/reread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 
 enum step { IDLE, SAVES, SAVED, WRITING, LOST };
 
-struct reload {
+struct reread {
     struct persister *p;
     struct loading_sh *sh;
     struct loader loader;
@@ -31,10 +31,10 @@ struct reload {
     bool save_failed;
 };
 
-struct reload *
-reload_open(struct persister *p)
+struct reread *
+reread_open(struct persister *p)
 {
-    struct reload *r = calloc(1, sizeof *r);
+    struct reread *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->p = p;
@@ -44,20 +44,20 @@ reload_open(struct persister *p)
 }
 
 void
-reload_close(struct reload *r)
+reread_close(struct reread *r)
 {
     loader_release(&r->loader);
     free(r);
 }
 
 static bool
-wants(const struct reload *r, unsigned option)
+wants(const struct reread *r, unsigned option)
 {
     return (r->asked & option) != 0;
 }
 
 static const char *
-name(const struct reload *r)
+name(const struct reread *r)
 {
     return wants(r, LOADING_RELOAD_LOG) ? "LOADAOF" : "RELOAD";
 }
@@ -65,7 +65,7 @@ name(const struct reload *r)
 /* ---- answers ----------------------------------------------------------------------------------------------------------------- */
 
 static void
-answer(struct reload *r, enum loading_reloaded result)
+answer(struct reread *r, enum loading_reloaded result)
 {
     r->p->engine.tx.gate = SHM_TX_TURNS_BACK;
     r->step = IDLE;
@@ -74,7 +74,7 @@ answer(struct reload *r, enum loading_reloaded result)
 
 /* Nothing was changed. */
 static void
-refuse(struct reload *r, const char *why)
+refuse(struct reread *r, const char *why)
 {
     log_warning("DEBUG %s: %s; nothing was changed", name(r), why);
     atomic_store(&r->sh->phase, LOADING_IDLE);
@@ -84,7 +84,7 @@ refuse(struct reload *r, const char *why)
 
 /* The data are gone, and the file does not replace them. The master ends the server. */
 static void
-lose(struct reload *r)
+lose(struct reread *r)
 {
     log_warning("DEBUG %s failed when the data in memory had been given up already: the server ends; the next start loads its files", name(r));
     r->step = LOST;
@@ -94,7 +94,7 @@ lose(struct reload *r)
 
 /* The file that is to be read. False: it is not there. */
 static bool
-name_source(struct reload *r)
+name_source(struct reread *r)
 {
     struct loading_sh *sh = r->sh;
     struct persister *p = r->p;
@@ -115,7 +115,7 @@ name_source(struct reload *r)
 }
 
 static enum load_result
-go_through(struct reload *r, bool checks)
+go_through(struct reread *r, bool checks)
 {
     r->loader.checks = checks;
     r->loader.keeps = wants(r, LOADING_RELOAD_NOFLUSH);
@@ -126,7 +126,7 @@ go_through(struct reload *r, bool checks)
 }
 
 static void
-run(struct reload *r)
+run(struct reread *r)
 {
     struct shm_region *region = r->p->engine.region;
     struct shm_tx *tx = &r->p->engine.tx;
@@ -150,7 +150,7 @@ run(struct reload *r)
 
 /* Can the file be loaded? False: it was answered. */
 static bool
-is_good(struct reload *r)
+is_good(struct reread *r)
 {
     struct loading_sh *sh = r->sh;
     atomic_store(&sh->parts, 1);
@@ -167,7 +167,7 @@ is_good(struct reload *r)
 }
 
 static void
-begin_load(struct reload *r)
+begin_load(struct reread *r)
 {
     struct loading_sh *sh = r->sh;
     if (!is_good(r))
@@ -183,7 +183,7 @@ begin_load(struct reload *r)
 
 /* The predecessor died in the load. */
 static void
-load_again(struct reload *r)
+load_again(struct reread *r)
 {
     uint64_t attempt = atomic_fetch_add(&r->sh->attempt, 1) + 1;
     if (attempt > ATTEMPTS_MAX || wants(r, LOADING_RELOAD_NOFLUSH))
@@ -196,7 +196,7 @@ load_again(struct reload *r)
 
 /* Asks as SAVE does. */
 static void
-begin_save(struct reload *r)
+begin_save(struct reread *r)
 {
     r->save = atomic_fetch_add(&r->p->shared->save.wait_asked, 1) + 1;
     r->step = SAVES;
@@ -204,7 +204,7 @@ begin_save(struct reload *r)
 }
 
 static void
-wait_for_save(struct reload *r)
+wait_for_save(struct reread *r)
 {
     uint64_t answered = atomic_load(&r->p->shared->save.wait_answered);
     if (answered >> 1 < r->save)
@@ -214,7 +214,7 @@ wait_for_save(struct reload *r)
 }
 
 static void
-begin(struct reload *r)
+begin(struct reread *r)
 {
     struct shm_region *region = r->p->engine.region;
     uint32_t state = atomic_load(&region->header->state);
@@ -239,7 +239,7 @@ begin(struct reload *r)
 }
 
 static void
-wait_for_log(struct reload *r)
+wait_for_log(struct reread *r)
 {
     if (aof_is_written(r->p->aof)) {
         begin_load(r);
@@ -249,7 +249,7 @@ wait_for_log(struct reload *r)
 }
 
 static void
-after_save(struct reload *r)
+after_save(struct reread *r)
 {
     if (!r->save_failed) {
         begin_load(r);
@@ -261,7 +261,7 @@ after_save(struct reload *r)
 }
 
 bool
-reload_turn(struct reload *r)
+reread_turn(struct reread *r)
 {
     uint64_t asked = atomic_load(&r->sh->reload_asked), answered = atomic_load(&r->sh->reload_answered);
     if (asked >> LOADING_RELOAD_SHIFT == answered >> LOADING_RELOAD_SHIFT)

@@ -1,4 +1,4 @@
-/* reload.h - DEBUG RELOAD and DEBUG LOADAOF: the data written to a file and read back, as one step for everybody.
+/* reread.h - DEBUG RELOAD and DEBUG LOADAOF: the data written to a file and read back, as one step for everybody.
  *
  *     gate closed -> (RELOAD: saved | LOADAOF: log written to its end) -> files checked -> keyspace wiped -> loaded -> gate open -> answered
  *
@@ -10,19 +10,19 @@
  * Process: persister, its only part of the load. Locks: see shm_gate.h. Crash: with the data whole the successor begins anew, and gives
  * up what kills it in the check; in the load it wipes and loads again, a few times, and then the server ends.
  */
-#ifndef KVSTASH_PERSIST_RELOAD_H
-#define KVSTASH_PERSIST_RELOAD_H
+#ifndef KVSTASH_PERSIST_REREAD_H
+#define KVSTASH_PERSIST_REREAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct persister;
-struct reload;
+struct reread;
 
 /* NULL: no memory. */
-struct reload *reload_open(struct persister *p);
-void reload_close(struct reload *r);
+struct reread *reread_open(struct persister *p);
+void reread_close(struct reread *r);
 /* What is to be done now; before each wait. True: again in a millisecond. */
-bool reload_turn(struct reload *r);
+bool reread_turn(struct reread *r);
 
 #endif
