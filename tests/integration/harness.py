@@ -82,6 +82,12 @@ def is_gone(pid):
         return True
 
 
+def children_of(pid):
+    """Those that its main thread has forked."""
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -369,8 +375,7 @@ class Kvstash(Server):
     def kill_everything(self):
         """-9 to every process. The master is stopped first, so that it starts nobody anew meanwhile."""
         os.kill(self.process.pid, signal.SIGSTOP)
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], stdout=subprocess.PIPE, check=True).stdout.split()
-        pids = [self.process.pid] + [int(p) for p in children]
+        pids = [self.process.pid] + children_of(self.process.pid)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         self.process.wait()

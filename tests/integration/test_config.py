@@ -380,14 +380,14 @@ def scores():
             return None  # it was reaped between the list and the look
 
     def children(server):
-        with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid)) as f:
-            return f.read().split()
+        return harness.children_of(server.process.pid)
+
     with harness.Kvstash(workers=2) as server:
         before = score(server.process.pid)
         assert server.command("CONFIG", "SET", "oom-score-adj", "relative", "oom-score-adj-values", "0 1 50") == "OK"
         until(lambda: all(score(pid) == min(before + 50, 1000) for pid in children(server)))
         assert score(server.process.pid) == before
-        os.kill(int(children(server)[0]), signal.SIGKILL)
+        os.kill(children(server)[0], signal.SIGKILL)
         until(lambda: len(children(server)) == 5 and all(score(pid) == min(before + 50, 1000) for pid in children(server)))
 
 
