@@ -372,6 +372,10 @@ class Kvstash(Server):
         reply = self.command("DEBUG", "CHECK-REGION")
         assert reply == "OK", "region check: %r" % reply
 
+    def expect_logged(self, text, since=0):
+        """Children hand what they log to the master, so an answer may come before it. since: characters of the log to pass over."""
+        wait_for("%r in the log" % text, lambda: text in self.read_log()[since:])
+
     def kill_everything(self):
         """-9 to every process. The master is stopped first, so that it starts nobody anew meanwhile."""
         os.kill(self.process.pid, signal.SIGSTOP)

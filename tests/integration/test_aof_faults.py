@@ -39,7 +39,7 @@ def disk_fails(policy, ops, error):
             assert c.command("GET", "held") == b"1" and c.command("GET", "refused") is None
             assert server.info("persistence")["aof_last_write_status"] == "ok"
         wait_for("the log is written", lambda: written(server))
-        assert "can be written again" in server.read_log()
+        server.expect_logged("can be written again")
         judge(server)
 
 
@@ -52,10 +52,10 @@ def ends_with_failing_disk(policy, ops):
             c.send("SET", "b", "2")
             server.process.send_signal(signal.SIGTERM)
             assert server.wait_end() == 1
-        assert "does not hold all that was answered: the region %s stays" % server.region in server.read_log()
+        server.expect_logged("does not hold all that was answered: the region %s stays" % server.region)
         server.tap.disarm()
         server.start()
-        assert "starting from the region" in server.read_log()[server.begun:]
+        server.expect_logged("starting from the region", server.begun)
         assert server.command("GET", "a") == b"1"
         wait_for("writing", lambda: server.command("SET", "c", "3") == "OK")
         wait_for("the log is written", lambda: written(server))
@@ -74,7 +74,7 @@ def directory_is_not_synced():
         assert server.command("SET", "early", "1") == refusal
         server.tap.disarm()
         wait_for("writing", lambda: server.command("SET", "early", "1") == "OK")
-        assert "cannot sync the directory of appendonly.aof.manifest" in server.read_log()
+        server.expect_logged("cannot sync the directory of appendonly.aof.manifest")
         for nth in range(1, 6):
             assert server.command("INCR", "n") == nth
             server.tap.arm(["sync"], nth=nth, error=errno.EIO, match="appendonlydir")
@@ -167,7 +167,7 @@ def persister_has_no_files():
         assert "the server cannot start" in told and "kvstash: the persister cannot open in the data directory the file persister.lock" in told, told
         server.tap.disarm()
         server.start()
-        assert "starting from the region" in server.read_log()[server.begun:]
+        server.expect_logged("starting from the region", server.begun)
         assert server.command("GET", "a") == b"1" and server.command("GET", "b") == b"2"
         judge(server)
 

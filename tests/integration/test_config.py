@@ -121,8 +121,8 @@ def order_of_sources(directory):
             got = dict(zip(got[::2], got[1::2]))
             assert got == {b"timeout": b"1", b"tcp-keepalive": b"2", b"hz": b"13", b"save": b"900 1 300 10", b"appendonly": b"yes",
                            b"client-output-buffer-limit": b"normal 1 2 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60"}, got
-            assert "the environment variable KVSTASH_TIMEOUTS belongs to no parameter" in server.read_log()
-            assert "the parameter activerehashing is kept and shown, but has no effect" in server.read_log()
+            server.expect_logged("the environment variable KVSTASH_TIMEOUTS belongs to no parameter")
+            server.expect_logged("the parameter activerehashing is kept and shown, but has no effect")
     finally:
         del os.environ["KVSTASH_TCP_KEEPALIVE"], os.environ["KVSTASH_HZ"], os.environ["KVSTASH_TIMEOUTS"]
     with harness.Kvstash("--redis-conf", redis_path, workers=1, check=False, saves=True) as server:
@@ -396,7 +396,7 @@ def few_descriptors():
     arguments = server.arguments
     server.arguments = lambda: ["sh", "-c", "ulimit -n 200 && exec \"$@\"", "sh"] + arguments()
     with server:
-        assert "only 200 descriptors are allowed: maxclients is" in server.read_log()
+        server.expect_logged("only 200 descriptors are allowed: maxclients is")
         assert int(server.command("CONFIG", "GET", "maxclients")[1]) < 200
 
 

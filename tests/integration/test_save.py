@@ -305,7 +305,7 @@ def full_disk():
             c.command("SET", "large", os.urandom(3 << 20))
             c.command("CONFIG", "SET", "save", "3600 1")
             assert c.command("SAVE") == harness.Error("ERR")
-            assert "No space left on device" in server.read_log()
+            server.expect_logged("No space left on device")
             assert [f for f in os.listdir(small) if f.endswith(".rdb")] == ["dump.rdb"]
             with saved.loaded(os.path.join(small, "dump.rdb")) as redis:
                 assert redis.command("GET", "a") == b"1"

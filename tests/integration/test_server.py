@@ -147,7 +147,7 @@ def death_of_a_worker(server):
         assert time.monotonic() < end, (listed(a), server.info()["connected_clients"])
         time.sleep(0.01)
     assert int(server.info()["total_commands_processed"]) >= before
-    assert "fatal signal 11" in server.read_log()
+    server.expect_logged("fatal signal 11")
     for c in (a, b, monitor):
         c.close()
 

@@ -125,7 +125,7 @@ def loads_equal(files, *options, said):
         got = state(server)
         assert got[0] == files.state[0], "digests differ with %s" % (options,)
         assert got[1] == files.state[1], "expiries differ with %s" % (options,)
-        assert said in server.read_log(), server.read_log()
+        server.expect_logged(said)
 
 
 def status_and_log(server):
@@ -210,7 +210,7 @@ def snapshot_beside_appendonly():
         assert redis.command("DBSIZE") == 0
         with files.server("--appendonly", "yes") as server:
             assert server.command("DBSIZE") == 0
-            assert "is NOT loaded" in server.read_log()
+            server.expect_logged("is NOT loaded")
 
 
 # ---- damage ------------------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def torn_logs():
                     f.write(tail)
                 server.start()
                 assert state(server) == files.state
-                assert "its end is not whole" in server.read_log()
+                server.expect_logged("its end is not whole")
             server = files.server("--appendonly", "yes", "--aof-load-truncated", "no")
             size = os.path.getsize(increment(server))
             with open(increment(server), "ab") as f:
@@ -356,12 +356,12 @@ def left_regions():
         server.kill_everything()
         server.start()
         assert state(server) == before
-        assert "starting from the region" in this_start(server)
+        server.expect_logged("starting from the region", server.begun)
         assert server.command("SAVE") == "OK"
         server.stop()
         server.start()
         assert state(server) == before
-        assert "dump.rdb loaded" in this_start(server)
+        server.expect_logged("dump.rdb loaded", server.begun)
         os.unlink(os.path.join(server.dir, "dump.rdb"))
         server.stop()  # no save points
         server.start()
@@ -372,12 +372,12 @@ def left_regions():
         server.kill_everything()
         server.start()
         assert server.command("GET", "only") == b"in the region"
-        assert "is not loaded, because the region is alive" in this_start(server)
+        server.expect_logged("is not loaded, because the region is alive", server.begun)
         server.kill_everything()
         server.options += ["--restore-from", os.path.join(server.dir, "dump.rdb")]
         server.start()
         assert state(server) == files.state
-        assert "is given up for it" in this_start(server)
+        server.expect_logged("is given up for it", server.begun)
 
 
 def foreign_regions():
@@ -465,7 +465,7 @@ def while_loading():
         assert harness.READY not in this_start(server), "the load ended without one of its loaders"
         os.kill(loader, signal.SIGKILL)
         harness.wait_for("the load", lambda: harness.READY in this_start(server))
-        assert "process %d was killed by signal 9" % loader in this_start(server)
+        server.expect_logged("process %d was killed by signal 9" % loader, server.begun)
         assert ": %d keys of snapshots" % LOADED_KEYS in this_start(server), "what the dead loader had counted is counted again"
         assert server.command("DEBUG", "DIGEST") == digest and server.command("DBSIZE") == LOADED_KEYS
         harness.wait_for("the loaders' end", lambda: not pids_of(server, "loader"))
@@ -496,9 +496,8 @@ LOADAOF_ERROR = harness.Error("ERR Error trying to load the AOF files, check ser
 
 
 def log_since(server, at, *parts):
-    told = server.read_log()[at:]
     for part in parts:
-        assert part in told, "%r is not in:\n%s" % (part, told)
+        server.expect_logged(part, at)
 
 
 def damaged_reloads():
