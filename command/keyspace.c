@@ -332,8 +332,7 @@ keyspace_set_expiry(struct cmd *c, struct key_ref *ref, int64_t when_ms)
         return true;
     if (from == -1 || when_ms == -1)
         return rebuild_with_expiry(c, ref, when_ms);
-    uint8_t *field = e->rest + (e->flags & SHM_ENTRY_LONG ? 8 : 0);
-    return shm_tx_write(c->tx, field, &when_ms, sizeof when_ms) && account_expiry(c, ref, from, when_ms) &&
+    return shm_tx_write(c->tx, e->rest, &when_ms, sizeof when_ms) && account_expiry(c, ref, from, when_ms) &&
            note_expiry(c, ref, when_ms);
 }
 

@@ -1,10 +1,13 @@
 /* shm_entry.h - one key (or field) with its value: a single block.
  *
- *   | type:4 enc:4 | flags | klen | vlen | birth:32 | [klen:32 vlen:32] | [expiry:64] | key | value |
+ *   | type:4 enc:4 flags:8 klen:11 vlen:13 birth:24 | [expiry:64] | key | value |
  *
- * Short entries (key and value under 256 bytes) have 8 bytes of header. LONG adds 32-bit lengths, EXPIRES the
+ * The header is one word whatever the lengths: 32 entries with a value of 1000 bytes and a key of 16 fill a span. EXPIRES adds the
  * absolute time in ms. A key longer than SHM_KEY_INLINE_MAX stands as a struct shm_blob_sh in the key's place (KEYBLOB),
  * a value that does not fit the block likewise (by its encoding; types/ knows). Key and value are not aligned.
+ *
+ * The birth is the snapshot epoch's lower 24 bits, so it is compared by distance: right while no entry is 2^23 snapshots old. Each
+ * snapshot's walk meets every entry, and gives those that are half as old a new birth (type_walk.c).
  *
  * Class T: changed under the shard's lock and noted; what a running snapshot needs is kept for it before it
  * changes (shm_keep.h).
@@ -32,7 +35,6 @@ enum shm_type {
 
 enum {
     SHM_ENTRY_EXPIRES = 1,
-    SHM_ENTRY_LONG = 2,
     SHM_ENTRY_KEYBLOB = 4,
     SHM_ENTRY_WATCHED = 8,   /* some client may WATCH it: look it up before changing */
     SHM_ENTRY_TRACKED = 16,  /* some client may cache it */
@@ -40,16 +42,17 @@ enum {
     SHM_ENTRY_MEMBER_TTL = 64, /* later: members with an expiry of their own */
 };
 
-#define SHM_KEY_INLINE_MAX 2048u
+#define SHM_KEY_INLINE_MAX 2047u
+#define SHM_BIRTH_BITS 24u
 
 struct shm_entry_sh {
-    uint8_t type_enc; /* type | encoding << 4 */
-    uint8_t flags;
-    uint8_t klen, vlen; /* when not LONG */
-    uint32_t birth;   /* snapshot epoch at birth */
+    uint64_t type : 4, encoding : 4, flags : 8;
+    uint64_t klen : 11, vlen : 13;   /* bytes in the block */
+    uint64_t birth : SHM_BIRTH_BITS; /* of the snapshot epoch */
     uint8_t rest[];
 };
 _Static_assert(sizeof(struct shm_entry_sh) == 8, "header of an entry");
+_Static_assert(SHM_KEY_INLINE_MAX < 1 << 11 && SHM_BLOCK_MAX - sizeof(struct shm_entry_sh) < 1 << 13, "lengths have room");
 
 /* A byte string in blocks of its own (shm_blob.h). */
 struct shm_blob_sh {
@@ -60,36 +63,29 @@ struct shm_blob_sh {
 static inline unsigned
 shm_entry_type(const struct shm_entry_sh *e)
 {
-    return e->type_enc & 15;
+    return e->type;
 }
 static inline unsigned
 shm_entry_encoding(const struct shm_entry_sh *e)
 {
-    return e->type_enc >> 4;
-}
-static inline uint32_t
-shm_entry_u32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    return e->encoding;
 }
 /* Bytes of the key in the block (16 for a KEYBLOB). */
 static inline size_t
 shm_entry_klen(const struct shm_entry_sh *e)
 {
-    return e->flags & SHM_ENTRY_LONG ? shm_entry_u32(e->rest) : e->klen;
+    return e->klen;
 }
 /* Bytes of the value in the block. */
 static inline size_t
 shm_entry_vlen(const struct shm_entry_sh *e)
 {
-    return e->flags & SHM_ENTRY_LONG ? shm_entry_u32(e->rest + 4) : e->vlen;
+    return e->vlen;
 }
 static inline size_t
 shm_entry_head(unsigned flags)
 {
-    return sizeof(struct shm_entry_sh) + (flags & SHM_ENTRY_LONG ? 8 : 0) + (flags & SHM_ENTRY_EXPIRES ? 8 : 0);
+    return sizeof(struct shm_entry_sh) + (flags & SHM_ENTRY_EXPIRES ? 8 : 0);
 }
 static inline char *
 shm_entry_key(const struct shm_entry_sh *e)
@@ -113,8 +109,14 @@ shm_entry_expiry(const struct shm_entry_sh *e)
 {
     int64_t v = -1;
     if (e->flags & SHM_ENTRY_EXPIRES)
-        memcpy(&v, e->rest + (e->flags & SHM_ENTRY_LONG ? 8 : 0), sizeof v);
+        memcpy(&v, e->rest, sizeof v);
     return v;
+}
+/* How many snapshots before this one it was born: 0 or less, if after its cut. */
+static inline int32_t
+shm_entry_age(const struct shm_entry_sh *e, uint32_t epoch)
+{
+    return (int32_t)((epoch - (uint32_t)e->birth) << (32 - SHM_BIRTH_BITS)) >> (32 - SHM_BIRTH_BITS);
 }
 
 /* Bytes a block needs for an entry with key and value parts of these sizes. */

@@ -24,7 +24,7 @@ keep_at(const struct shm_region *r, shm_off off)
 bool
 shm_keep_needs_slowly(const struct shm_keep_sh *k, const struct shm_region *r, uint64_t position, const struct shm_entry_sh *e)
 {
-    return e->birth < k->epoch && position >= k->saved_to && !k->walked && !shm_cut_is_broken(r, k->epoch);
+    return shm_entry_age(e, k->epoch) > 0 && position >= k->saved_to && !k->walked && !shm_cut_is_broken(r, k->epoch);
 }
 
 bool

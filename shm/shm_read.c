@@ -49,7 +49,7 @@ static bool
 copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
 {
     const struct shm_region *r = a->tree->region;
-    uint64_t head[2];
+    uint64_t head;
     SHM_RACE_POINT(); /* between bucket and entry */
     if (!unchanged(a))
         return false;
@@ -57,10 +57,10 @@ copy_entry(const struct attempt *a, shm_off off, void *out, size_t room)
     uint64_t span = atomic_load_explicit(&r->span_words[shm_span_of(r, off)], memory_order_relaxed);
     unsigned class = shm_span_word_class(span);
     const void *block = shm_at(r, off);
-    memcpy(head, block, sizeof head);
+    memcpy(&head, block, sizeof head);
     if (class >= SHM_CLASS_TABLE)
         return false;
-    size_t bytes = shm_entry_bytes((const struct shm_entry_sh *)(const void *)head), limit = shm_class_size(class);
+    size_t bytes = shm_entry_bytes((const struct shm_entry_sh *)(const void *)&head), limit = shm_class_size(class);
     if (bytes > limit || bytes > room || (off - r->header->off_extents) % SHM_SPAN_BYTES + bytes > SHM_SPAN_BYTES)
         return false; /* a class that is another's by now must not lead behind the span: what follows may have no memory */
     memcpy(out, block, bytes);

@@ -24,8 +24,7 @@ static inline bool
 type_entry_fits(const struct shm_region *r, const struct shm_entry_sh *e, size_t vlen)
 {
     size_t need = type_entry_need(e, vlen), expiry = e->flags & SHM_ENTRY_EXPIRES ? 0 : TYPE_EXPIRY_ROOM;
-    return (vlen <= UINT8_MAX || e->flags & SHM_ENTRY_LONG) && need + expiry <= SHM_BLOCK_MAX &&
-        need <= shm_block_size(r, shm_off_of(r, e));
+    return need + expiry <= SHM_BLOCK_MAX && need <= shm_block_size(r, shm_off_of(r, e));
 }
 
 /* Sets encoding and length of the value part (noting the header if they change); its bytes are the caller's to note and
@@ -33,18 +32,22 @@ type_entry_fits(const struct shm_region *r, const struct shm_entry_sh *e, size_t
 static inline bool
 type_entry_set_shape(struct shm_tx *tx, struct shm_entry_sh *e, unsigned encoding, size_t vlen)
 {
-    bool is_long = e->flags & SHM_ENTRY_LONG;
-    uint32_t v = (uint32_t)vlen;
+    struct shm_entry_sh head = *e;
+    xassert(encoding < 16 && vlen <= SHM_BLOCK_MAX - sizeof *e);
     if (shm_entry_encoding(e) == encoding && shm_entry_vlen(e) == vlen)
         return true;
-    if (!shm_tx_note(tx, e, sizeof *e + (is_long ? 8 : 0)))
-        return false;
-    e->type_enc = (uint8_t)(shm_entry_type(e) | encoding << 4);
-    if (is_long)
-        memcpy(e->rest + sizeof v, &v, sizeof v);
-    else
-        e->vlen = (uint8_t)v;
-    return true;
+    head.encoding = encoding & 15;
+    head.vlen = vlen & 0x1FFF;
+    return shm_tx_write(tx, e, &head, sizeof head);
+}
+
+/* Makes it one that was born at this snapshot epoch. */
+static inline bool
+type_entry_set_birth(struct shm_tx *tx, struct shm_entry_sh *e, uint32_t epoch)
+{
+    struct shm_entry_sh head = *e;
+    head.birth = epoch & ((1u << SHM_BIRTH_BITS) - 1);
+    return shm_tx_write(tx, e, &head, sizeof head);
 }
 
 #endif

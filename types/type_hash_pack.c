@@ -25,7 +25,9 @@ _Static_assert(TYPE_HASH_INLINE_MAX <= TYPE_HASH_BLOCK, "see SCRATCH_BYTES");
 static uint32_t
 inline_count(const struct shm_entry_sh *e)
 {
-    return shm_entry_u32((const uint8_t *)shm_entry_value(e));
+    uint32_t count;
+    memcpy(&count, shm_entry_value(e), sizeof count);
+    return count;
 }
 
 static uint8_t *

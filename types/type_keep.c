@@ -8,6 +8,7 @@
  */
 #include "types/type_keep.h"
 
+#include "types/type_entry.h"
 #include "types/type_hash.h"
 #include "types/type_string.h"
 
@@ -122,5 +123,5 @@ type_keep_copy(struct shm_tx *tx, const struct shm_tree *t, struct shm_entry_sh 
         ok = type_keep_large(tx, t->shard, shm_keep_of(tx->region, t->sh), copy, false);
     else if (ok)
         ok = own_value(tx, t->shard, e, copy) && shm_keep_old(tx, t, copy);
-    return (ok && shm_tx_set32(tx, &e->birth, now)) || shm_keep_failed(tx);
+    return (ok && type_entry_set_birth(tx, e, now)) || shm_keep_failed(tx);
 }

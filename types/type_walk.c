@@ -11,6 +11,7 @@
  */
 #include "types/type_walk.h"
 
+#include "types/type_entry.h"
 #include "types/type_hash.h"
 #include "types/type_keep.h"
 
@@ -20,6 +21,7 @@
 #define ENTRY_COST 64u      /* bytes that an entry counts besides its own */
 #define LARGE_COST 1024u    /* the making of a keep */
 #define PIECE_MAX SHM_BLOB_LEAF
+#define RENEW_AGE (1 << (SHM_BIRTH_BITS - 2)) /* half of what births can tell apart */
 
 struct step {
     struct type_walk *w;
@@ -181,7 +183,7 @@ window_look(const struct step *s, const struct shm_tree *t, uint64_t from, struc
         const struct shm_bucket_sh *b = &w->segment->bucket[shm_table_behind_home(w->first, d, w->segment->buckets)];
         for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
             struct shm_entry_sh *e = b->slot[i] ? shm_at(s->region, b->slot[i] << 16 >> 16) : NULL;
-            if (!e || e->birth >= s->work.keep->epoch)
+            if (!e || shm_entry_age(e, s->work.keep->epoch) <= 0)
                 continue;
             uint64_t position = t->position_of(s->region, e);
             unsigned home = shm_table_home(position, w->segment->depth, w->segment->buckets) - w->first;
@@ -205,6 +207,14 @@ window_cut(const struct step *s, struct window *w)
     w->homes = homes;
 }
 
+/* An entry so old that its birth would be taken for a later one some day is made one of this snapshot's, which has it now. */
+static bool
+renew(struct step *s, struct shm_entry_sh *e)
+{
+    uint32_t epoch = s->work.keep->epoch;
+    return __builtin_expect(shm_entry_age(e, epoch) < RENEW_AGE, 1) || type_entry_set_birth(s->tx, e, epoch);
+}
+
 static bool
 window_give(struct step *s, const struct shm_tree *t, const struct window *w)
 {
@@ -216,7 +226,7 @@ window_give(struct step *s, const struct shm_tree *t, const struct window *w)
             spend(s, cost_of(e));
             if (!type_keep_copy(s->tx, t, e))
                 return false;
-        } else if (!give_entry(s, e)) {
+        } else if (!give_entry(s, e) || !renew(s, e)) {
             return false;
         }
     }

@@ -145,6 +145,21 @@ Test(cut, changes_in_random_order_between_steps)
     }
 }
 
+/* Entries tell births by 24 bits: an entry that nobody touches must not be taken for a new one, however many snapshots go by. */
+Test(cut, entries_that_outlive_the_births_bits)
+{
+    rig_do(&k, base, NULL);
+    for (unsigned i = 0; i < 24; i++) {
+        atomic_fetch_add(&k.region.header->snapshot_epoch, (1u << (SHM_BIRTH_BITS - 3)) + i);
+        rig_cut_begin(&snapshot, &k);
+        for (unsigned n = 0; n < 3; n++)
+            rig_cut_step(&snapshot, 300);
+        rig_do(&k, "SETRANGE long 5 abc; HSET tree f7 new; SETRANGE blob 100 xyz", NULL);
+        rig_cut_finish(&snapshot, "many snapshots later");
+    }
+    rig_check(&k, "at last");
+}
+
 Test(cut, tables_that_grow_and_shrink)
 {
     char line[64];
