@@ -77,11 +77,15 @@ put_text(char *to, size_t room, const char *from)
 }
 
 bool
+clients_have_room(struct engine *e)
+{
+    return find_free(e) || grow(e);
+}
+
+bool
 clients_add(struct engine *e, struct session *s)
 {
-    struct client_sh *r = find_free(e);
-    if (!r && grow(e))
-        r = find_free(e);
+    struct client_sh *r = clients_have_room(e) ? find_free(e) : NULL;
     if (!r)
         return false;
     s->record = r;

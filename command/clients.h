@@ -37,6 +37,8 @@ struct clients_span_sh {
 };
 #define CLIENTS_PER_SPAN ((SHM_SPAN_BYTES - sizeof(struct clients_span_sh)) / sizeof(struct client_sh))
 
+/* Is there a record for one client more? It takes memory from the pool if need be. False: there is none now. */
+bool clients_have_room(struct engine *e);
 /* Gives a new session a record. False: no memory for it; the client cannot be served. */
 bool clients_add(struct engine *e, struct session *s);
 void clients_remove(struct engine *e, struct session *s);

@@ -1,7 +1,8 @@
 /* accept.c - new connections (see accept.h).
  *
  * Each worker accepts from its slot's own sockets, a bounded number a turn, and from the others' too when the master asks for
- * it, because one of their owners stands still. The checks go from the cheap to the dear: protected
+ * it, because one of their owners stands still. While the pool has no memory for a client's record the queue keeps the clients; when the
+ * region is full they are refused. The checks go from the cheap to the dear: protected
  * mode, then the limit of clients, which is a sum over all workers' counts; then the connection is conn.c's.
  */
 #include "worker/accept.h"
@@ -15,12 +16,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "command/clients.h"
+#include "shm/shm_alloc.h"
 #include "worker/conn.h"
 
 #define KEEPALIVE_PROBES 3
 #define KEEPALIVE_MAX_S 32767 /* the kernel takes no more */
 #define ACCEPT_PAUSE_S 0.1  /* after a failure that is not the client's */
 #define ACCEPT_TOLD_S 60.   /* from one message about it to the next */
+#define POOL_PAUSE_S 0.001  /* the housekeeper is adding memory */
 #define ACCEPTS_A_TURN 64 /* so that a flood of connections does not starve those that are open */
 
 static const char protected_text[] =
@@ -118,21 +122,29 @@ welcome(struct worker *w, int fd, const struct sockaddr_storage *peer)
     else
         prepare_tcp(w, fd);
     atomic_store(&own->connections, atomic_load(&own->connections) + 1);
-    if (!conn_open(w, fd, flags))
+    if (!conn_open(w, fd, flags)) {
         atomic_store(&own->clients, atomic_load(&own->clients) - 1);
+        refuse(fd, "-OOM no memory for another client\r\n");
+    }
 }
 
-/* Out of descriptors or memory: the queue keeps the clients. Without a pause the loop would spin on it. */
+/* The queue keeps the clients meanwhile. Without a pause the loop would spin on it. */
 static void
-hold_off(struct worker *w, int error)
+hold_off(struct worker *w, ev_tstamp seconds)
+{
+    accept_stop(w);
+    ev_timer_set(&w->accept_again, seconds, 0.);
+    ev_timer_start(w->loop, &w->accept_again);
+}
+
+/* Out of descriptors or memory. */
+static void
+tell_why(struct worker *w, int error)
 {
     if (w->accept_told == 0 || ev_now(w->loop) - w->accept_told > ACCEPT_TOLD_S) {
         w->accept_told = ev_now(w->loop);
         log_warning("new connections wait: %s; raise the limit (ulimit -n) or lower maxclients", strerror(error));
     }
-    accept_stop(w);
-    ev_timer_set(&w->accept_again, ACCEPT_PAUSE_S, 0.);
-    ev_timer_start(w->loop, &w->accept_again);
 }
 
 static void
@@ -152,10 +164,16 @@ accept_from(struct worker *w, int listener, int most)
     for (int i = 0; i < most; i++) {
         struct sockaddr_storage peer = {0};
         socklen_t len = sizeof peer;
+        if (!clients_have_room(&w->engine) && shm_alloc_want(w->engine.region) == SHM_WANT_POOL) {
+            hold_off(w, POOL_PAUSE_S);
+            return;
+        }
         int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                hold_off(w, errno);
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+                tell_why(w, errno);
+                hold_off(w, ACCEPT_PAUSE_S);
+            }
             return; /* nobody left, or taken by another */
         }
         if (len == sizeof(sa_family_t))
@@ -189,6 +207,7 @@ accept_start(struct worker *w)
         ev_io_init(&w->listener[i], on_accept, h->listener[w->engine.slot * h->addresses + i], EV_READ);
     ev_io_init(&w->unix_listener, on_accept, h->unix_listener, EV_READ);
     ev_timer_init(&w->accept_again, on_accept_again, ACCEPT_PAUSE_S, 0.);
+    clients_have_room(&w->engine); /* some find place also when the data have taken all memory */
     listen_on(w);
 }
 

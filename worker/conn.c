@@ -98,10 +98,8 @@ bool
 conn_open(struct worker *w, int fd, uint32_t session_flags)
 {
     struct conn *c = calloc(1, sizeof *c);
-    if (!c) {
-        close(fd);
+    if (!c)
         return false;
-    }
     c->worker = w;
     c->session.fd = fd;
     c->session.resp = 2;
@@ -109,7 +107,6 @@ conn_open(struct worker *w, int fd, uint32_t session_flags)
     c->session.client = c;
     c->session.id = atomic_fetch_add(&w->engine.control->next_client, 1) + 1;
     if (!name_ends(&c->session) || !clients_add(&w->engine, &c->session)) {
-        close(fd);
         free(c);
         return false;
     }

@@ -38,7 +38,7 @@ struct conn {
     ev_tstamp active;           /* loop time of its last bytes in or out */
 };
 
-/* Takes over an accepted socket (non-blocking, close-on-exec). False, and closed, if memory is short or the peer gone. */
+/* Takes over an accepted socket (non-blocking, close-on-exec). False if memory is short or the peer gone: it stays the caller's. */
 bool conn_open(struct worker *w, int fd, uint32_t session_flags);
 void conn_close(struct conn *c);
 /* Writes what the socket takes, and waits for what comes next. False: the connection was closed. */
