@@ -6,9 +6,10 @@
  * While it walks, an idle watcher keeps the loop turning: each turn is some steps, between which the loop's other work is done. It
  * rests while the file thread is behind, or a lock was not to be had.
  *
- * Writers may share the core. With a long slice (base/slice.h) a worker that wakes has it at once; where there are no slices, or the
- * worker never sleeps, the walk gives the core up after each turn. A turn is a quarter of a millisecond, or longer after a longer
- * wait for the core, so that a core which others fill does not stop the snapshot: it has a quarter of it at least.
+ * Writers may share the core. With a long slice (base/slice.h) a worker that wakes mostly has it at once; but the scheduler makes one
+ * wait that had more than its share just before, and then the walk would go on beside it for as long as it likes. So the core is
+ * given up after each step, some 25 us. After a wait for the core the walk goes on for a third as long first, so that a core which
+ * others fill does not stop the snapshot: beside one that never sleeps it has a quarter of the core.
  *
  * Process: persister, main thread. Locks, crash, fails: see snapshot.h.
  */
@@ -30,13 +31,13 @@
 #include "persist/rdb_write.h"
 #include "shm/shm_lock.h"
 
-#define TURN_NS 250000           /* of steps in one turn of the loop, or */
-#define TURN_WAITS 3             /* so many times shorter than the wait for the core after the turn before, but */
-#define TURN_MAX_NS 2000000      /* never longer than this */
+#define TURN_NS 250000           /* of steps in one turn of the loop */
+#define WAITS_FOR_WORK 3         /* the core is kept for so many times less than the last wait for it, but */
+#define WORK_MAX_NS 2000000      /* never longer than this */
 #define PATIENCE_US 50           /* for a shard's lock, a step */
 #define CUT_TRIES_NS 50000000    /* after so long the cut waits for locks as long as it takes */
 #define AGAIN_S 0.001            /* from a lock that was not to be had to the next try */
-#define CHUNK_BYTES (512u << 10) /* given to the file thread at once */
+#define CHUNK_BYTES (256u << 10) /* given to the file thread at once */
 #define BEHIND_BYTES (4u << 20)  /* waiting there: enough */
 #define TELL_NS 5000000000LL     /* from one line of progress to the next */
 #define SLOW_BUDGET 64u          /* bytes a step where tests want it slow */
@@ -63,7 +64,8 @@ struct snapshot {
     bool checksum, aborted, failed;
     char why[FILE_ASIDE_WHY_MAX];
     uint64_t crc, bytes;
-    int64_t began_ns, told_ns, waited_ns;
+    int64_t began_ns, told_ns;
+    int64_t waited_ns, core_ns; /* the last wait for the core; since when it is had */
 };
 
 /* ---- watchers ----------------------------------------------------------------------------------------------------------- */
@@ -199,7 +201,7 @@ begin_walk(struct snapshot *s)
         return;
     }
     s->step = WALKS;
-    s->waited_ns = 0;
+    s->waited_ns = s->core_ns = 0;
     slice_set(SLICE_LONG);
     put_header(s);
     rdb_write_begin(&s->write, &s->out, s->engine->region, &s->cut,
@@ -305,32 +307,28 @@ walk_slowly(struct snapshot *s, int64_t delay_us)
         rest_for(s, (double)(s->walk.keys - before) * (double)delay_us / 1e6);
 }
 
+/* The core to a worker that waits for it, after each step; the time then. */
 static int64_t
-turn_ns(const struct snapshot *s)
-{
-    int64_t ns = s->waited_ns / TURN_WAITS;
-    return ns < TURN_NS ? TURN_NS : ns < TURN_MAX_NS ? ns : TURN_MAX_NS;
-}
-
-/* The core to a worker that waits for it. */
-static void
 give_way(struct snapshot *s)
 {
-    int64_t from = clock_ns();
+    int64_t now = clock_ns(), owed = s->waited_ns / WAITS_FOR_WORK;
+    if (now - s->core_ns < (owed < WORK_MAX_NS ? owed : WORK_MAX_NS))
+        return now;
     sched_yield();
-    s->waited_ns = clock_ns() - from;
+    s->core_ns = clock_ns();
+    s->waited_ns = s->core_ns - now;
+    return s->core_ns;
 }
 
 static void
 walk_turn(struct snapshot *s)
 {
-    int64_t until = clock_ns() + turn_ns(s), delay_us = config_number(s->engine, PARAM_RDB_KEY_SAVE_DELAY);
+    int64_t until = clock_ns() + TURN_NS, delay_us = config_number(s->engine, PARAM_RDB_KEY_SAVE_DELAY);
     if (delay_us > 0)
         walk_slowly(s, delay_us);
     else
-        while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && clock_ns() < until)
+        while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && give_way(s) < until)
             ;
-    give_way(s);
     if (s->step != WALKS)
         return;
     tell_progress(s);
