@@ -1,7 +1,7 @@
 /* file_aside.c - a file written aside (see file_aside.h).
  *
  * The thread's side (struct file_aside's first part) is touched by jobs alone, in their order; the main thread only fills jobs.
- * Buffers travel with their jobs and are freed behind them.
+ * Buffers travel with their jobs; those that are written are filled again, because memory that the system has just given is slow.
  *
  * Process: persister. Crash, fails: see file_aside.h.
  */
@@ -34,7 +34,8 @@ struct aside_job {
 
 struct file_aside {
     struct file_thread *thread;
-    struct aside_job last; /* has its memory from the start: the end needs none */
+    struct aside_job last;  /* has its memory from the start: the end needs none */
+    struct file_job *spare; /* appends that are done, with their buffers; the main thread's */
     int dir;
     char name[FILE_ASIDE_NAME_MAX], temp[FILE_ASIDE_NAME_MAX];
     bool incremental;
@@ -154,11 +155,29 @@ finish_work(struct file_job *job)
 /* ---- on the main thread ------------------------------------------------------------------------------------------------- */
 
 static void
-job_done(struct file_job *job)
+free_job(struct file_job *job)
 {
     struct aside_job *j = (struct aside_job *)job;
     buf_destroy(&j->bytes);
     free(j);
+}
+
+static void
+append_done(struct file_job *job)
+{
+    struct aside_job *j = (struct aside_job *)job;
+    buf_clear(&j->bytes, SIZE_MAX);
+    job->next = j->file->spare;
+    j->file->spare = job;
+}
+
+static struct aside_job *
+take_spare(struct file_aside *f)
+{
+    struct file_job *job = f->spare;
+    if (job)
+        f->spare = job->next;
+    return (struct aside_job *)job;
 }
 
 static void
@@ -169,6 +188,8 @@ finish_done(struct file_job *job)
     if (!f->error && f->short_of_memory)
         end = (struct file_aside_end){.error = ENOMEM, .why = "there is no private memory for what is to be written", .bytes = f->bytes};
     f->finished(f->arg, &end);
+    while (f->spare)
+        free_job((struct file_job *)take_spare(f));
     free(f);
 }
 
@@ -198,7 +219,7 @@ file_aside_begin(struct file_thread *t, int dir, const char *name, bool incremen
     snprintf(f->name, sizeof f->name, "%s", name);
     snprintf(f->temp, sizeof f->temp, TEMP_PREFIX "%d" TEMP_SUFFIX, (int)getpid());
     fill_job(&f->last, f, finish_work, finish_done);
-    fill_job(j, f, open_work, job_done);
+    fill_job(j, f, open_work, free_job);
     file_thread_add(t, &j->job);
     return f;
 }
@@ -206,15 +227,18 @@ file_aside_begin(struct file_thread *t, int dir, const char *name, bool incremen
 bool
 file_aside_append(struct file_aside *f, struct buf *bytes)
 {
-    struct aside_job *j = buf_failed(bytes) ? NULL : calloc(1, sizeof *j);
+    struct aside_job *j = buf_failed(bytes) ? NULL : take_spare(f);
+    if (!j && !buf_failed(bytes))
+        j = calloc(1, sizeof *j);
     if (!j) {
         f->short_of_memory = true;
         return false;
     }
-    fill_job(j, f, append_work, job_done);
+    struct buf written = j->bytes;
+    fill_job(j, f, append_work, append_done);
     j->bytes = *bytes;
     j->job.bytes = bytes->cap;
-    buf_init(bytes);
+    *bytes = written;
     file_thread_add(f->thread, &j->job);
     return true;
 }

@@ -69,8 +69,9 @@ write_file(char letter, bool keep)
         cr_assert(buf_reserve(&b, PIECE));
         memset(b.data, letter, PIECE);
         b.len = PIECE;
-        cr_assert(file_aside_append(f, &b) && b.cap == 0);
+        cr_assert(file_aside_append(f, &b) && buf_pending(&b) == 0);
     }
+    buf_destroy(&b);
     file_aside_finish(f, keep, note_end, &seen);
     file_thread_stop(thread);
     thread = file_thread_start("test");
