@@ -1,8 +1,8 @@
 /* rdb_lzf.h - LZF for short strings: what a snapshot of small values spends most of its time on.
  *
  * liblzf hashes into a table of 64 K entries, which for a value of 64 bytes means a cache miss at nearly each byte. Here the
- * table has 256 entries on the stack. Measured on one core, 64 bytes: letters in order 90 ns against 115, random bytes that do not
- * get shorter 130 ns against 700.
+ * table has 256 entries on the stack. Measured on one core with liblzf's table at hand, 64 bytes: letters in order 34 ns against 38,
+ * random letters that do not get shorter 39 ns against 69 (and several times that where the table is not at hand).
  *
  *   literals  000lllll, and l + 1 bytes
  *   match     lllooooo oooooooo: l + 2 bytes from o + 1 bytes back; lll = 7: a byte follows the first, to be added to l
