@@ -8,7 +8,7 @@
 #define POOL_MAX (256u << 20)
 #define POOL_SLACK (8u << 20)
 #define SPANS(bytes) ((uint64_t)(bytes) / SHM_SPAN_BYTES)
-#define STEP_EXTENTS 4u /* no more than POOL_SLACK, so that a step is not given back at once */
+#define STEP_EXTENTS 4u
 #define SECOND_NS 1000000000LL
 #define SURPLUS_NS (3 * SECOND_NS)
 
@@ -32,13 +32,16 @@ adapt(struct pool *p, uint64_t used, int64_t now_ns)
     p->second_ns = now_ns;
 }
 
+/* Commits what `lacking` spans need, a few extents at a time. */
 static bool
-commit(struct pool *p, int64_t now_ns)
+commit(struct pool *p, uint64_t lacking, int64_t now_ns)
 {
     struct shm_header_sh *h = p->region->header;
+    uint64_t extents = (lacking + SHM_SPANS_PER_EXTENT - 1) / SHM_SPANS_PER_EXTENT;
+    unsigned step = extents < STEP_EXTENTS ? (unsigned)extents : STEP_EXTENTS;
     if (atomic_load(&h->committed_extents) >= atomic_load(&h->committed_limit))
         return false;
-    if (shm_region_commit(p->region, STEP_EXTENTS) == STEP_EXTENTS)
+    if (shm_region_commit(p->region, step) == step)
         return true;
     atomic_store(&h->committed_limit, atomic_load(&h->committed_extents));
     p->refused_ns = now_ns;
@@ -79,8 +82,9 @@ pool_step(struct pool *p, int64_t now_ns, bool reclaiming)
     uint64_t wanted = atomic_load(&h->commit_wanted);
     bool missed = wanted != p->wanted_before;
     p->wanted_before = wanted;
-    if ((missed && spare < SPANS(POOL_MIN)) || spare < (reclaiming ? SPANS(POOL_MIN) / 2 : p->reserve))
-        return commit(p, now_ns);
+    uint64_t enough = reclaiming && !missed ? SPANS(POOL_MIN) / 2 : p->reserve;
+    if (spare < enough)
+        return commit(p, enough - spare, now_ns);
     give_back(p, spare, now_ns);
     return false;
 }

@@ -1,8 +1,8 @@
 /* shm_table.c - the hash-ordered index (shm_table.h draws it).
  *
  * A tree is walked from its root word: offset|1 is a segment, another offset a node. All changes to words that readers
- * may look at go through the transaction; a rebuilt segment is a fresh block that one noted store (or one per child)
- * puts in the old one's place.
+ * may look at go through the transaction; a segment of another size is a fresh block that one noted store (or one per child)
+ * puts in the old one's place, and one that splits is noted whole and keeps its lower half.
  *
  * Process: all that change or read keys. Locks: the shard's. Crash: class T. Fails: tx->want.
  * Bound: an insert moves the entries of one segment (at most 378), a removal likewise.
@@ -169,6 +169,17 @@ segment_bytes(unsigned buckets)
     return sizeof(struct shm_segment_sh) + buckets * sizeof(struct shm_bucket_sh);
 }
 
+static void
+segment_init(struct shm_segment_sh *s, unsigned buckets, unsigned depth, uint64_t prefix)
+{
+    memset(s, 0, segment_bytes(buckets));
+    s->magic = SHM_SEGMENT_MAGIC;
+    s->depth = (uint8_t)depth;
+    s->buckets = (uint8_t)buckets;
+    s->prefix = prefix;
+    s->min_expiry = SHM_NEVER;
+}
+
 static struct shm_segment_sh *
 segment_new(struct shm_tx *tx, const struct shm_tree *t, unsigned buckets, unsigned depth, uint64_t prefix)
 {
@@ -176,12 +187,7 @@ segment_new(struct shm_tx *tx, const struct shm_tree *t, unsigned buckets, unsig
     if (!off)
         return NULL;
     struct shm_segment_sh *s = shm_at(t->region, off);
-    memset(s, 0, segment_bytes(buckets));
-    s->magic = SHM_SEGMENT_MAGIC;
-    s->depth = (uint8_t)depth;
-    s->buckets = (uint8_t)buckets;
-    s->prefix = prefix;
-    s->min_expiry = SHM_NEVER;
+    segment_init(s, buckets, depth, prefix);
     return s;
 }
 
@@ -310,31 +316,29 @@ split_below(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at, 
     return set_children(tx, at->word, 1, off);
 }
 
+/* Splits a segment of the largest size in two such. The lower half stays where the segment was: so a shard of 8, 16, 32 .. of them
+ * has full spans only, where there was always one more that one half had been put in.
+ *
+ * Halves that grew once more on the ladder would waste less of themselves, but all segments of a shard grow at about the same time:
+ * spans of three sizes stood half empty (measured with 4 M keys: 8 bytes a key). */
 static bool
 split_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at)
 {
-    struct shm_segment_sh *old = at->segment;
+    struct shm_segment_sh *low = at->segment;
     struct moved moved[MOVED_MAX];
-    unsigned depth = old->depth + 1u, n = segment_gather(t, old, moved), highs = 0;
-    xassert(depth <= 64);
-    for (unsigned i = 0; i < n; i++)
-        highs += moved[i].position << old->depth >> 63;
-    /* Both of the largest size. Halves that grew once more on the ladder would waste less of themselves, but all segments of a
-     * shard grow at about the same time: spans of three sizes stood half empty (measured with 4 M keys: 8 bytes a key). */
-    struct shm_segment_sh *low = segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix);
-    struct shm_segment_sh *high =
-        low ? segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, old->prefix | 1ull << (64 - depth)) : NULL;
-    if (!high)
+    unsigned depth = low->depth + 1u, n = segment_gather(t, low, moved);
+    uint64_t prefix = low->prefix;
+    xassert(depth <= 64 && low->buckets == SHM_SEGMENT_BUCKETS_MAX);
+    struct shm_segment_sh *high = segment_new(tx, t, SHM_SEGMENT_BUCKETS_MAX, depth, prefix | 1ull << (64 - depth));
+    if (!high || !shm_tx_note(tx, low, segment_bytes(SHM_SEGMENT_BUCKETS_MAX)))
         return false;
-    segment_fill_all(low, moved, n, old->depth, 0);
-    segment_fill_all(high, moved, n, old->depth, 1);
+    segment_init(low, SHM_SEGMENT_BUCKETS_MAX, depth, prefix);
+    segment_fill_all(low, moved, n, depth - 1, 0);
+    segment_fill_all(high, moved, n, depth - 1, 1);
     uint64_t wl = segment_word(t, low), wh = segment_word(t, high);
-    bool ok = at->repeats == 1 ? split_below(tx, t, at, wl, wh)
-                               : set_children(tx, at->word, at->repeats / 2, wl) &&
+    return at->repeats == 1 ? split_below(tx, t, at, wl, wh)
+                            : set_children(tx, at->word, at->repeats / 2, wl) &&
             set_children(tx, at->word + at->repeats / 2, at->repeats / 2, wh);
-    if (ok)
-        shm_tx_free(tx, shm_off_of(t->region, old));
-    return ok;
 }
 
 /* Makes room where an insert found none. */
