@@ -192,25 +192,30 @@ note_module(struct rdb_in *in)
         in->module = 0;
 }
 
+/* Steps over a value that is no string; its type byte is at `at`. */
+static bool
+skip_other(struct rdb_in *in, size_t at)
+{
+    const struct rdb_form_row *row = rdb_form(in->type);
+    if (!row)
+        return rdb_read_fail_at(&in->r, at, "this type of value is not known");
+    if (row->family == RDB_MODULE)
+        note_module(in);
+    return rdb_form_skip(&in->r, in->type);
+}
+
 /* A key and its value, whose type byte is behind. */
 static enum rdb_in_item
 read_key(struct rdb_in *in, unsigned type)
 {
     struct rdb_read *r = &in->r;
-    const struct rdb_form_row *row = rdb_form(type);
     size_t at = r->at - 1;
     in->type = type;
     if (!rdb_read_string(r, &in->key, &in->scratch[0]))
         return RDB_IN_WRONG;
     in->has_key = true;
     in->from = r->at;
-    if (!row) {
-        rdb_read_fail_at(r, at, "this type of value is not known");
-        return RDB_IN_WRONG;
-    }
-    if (row->family == RDB_MODULE)
-        note_module(in);
-    if (type == RDB_FORM_STRING ? !rdb_read_skip_string(r) : !rdb_form_skip(r, type))
+    if (type == RDB_FORM_STRING ? !rdb_read_skip_string(r) : !skip_other(in, at))
         return RDB_IN_WRONG;
     in->to = r->at;
     in->fresh = true;

@@ -90,7 +90,7 @@ rdb_read_u64(struct rdb_read *r, uint64_t *v)
     return true;
 }
 
-/* A length of more than 6 bits, or (*encoded) the number of an encoding; the first byte is b, and is behind. */
+/* A length of more than 14 bits, or (*encoded) the number of an encoding; the first byte is b, and is behind. */
 bool rdb_read_long_length(struct rdb_read *r, uint8_t b, uint64_t *v, bool *encoded);
 
 /* A length, or (*encoded) the number of an encoding. */
@@ -102,7 +102,12 @@ rdb_read_any_length(struct rdb_read *r, uint64_t *v, bool *encoded)
     uint8_t b = r->bytes[r->at++];
     *encoded = false;
     *v = b;
-    return b < 64 || rdb_read_long_length(r, b, v, encoded);
+    if (b < 0x40)
+        return true;
+    if (b >= 0x80 || r->at == r->n)
+        return rdb_read_long_length(r, b, v, encoded);
+    *v = (b & 0x3Fu) << 8 | r->bytes[r->at++];
+    return true;
 }
 
 /* A length that is nothing else. */

@@ -27,28 +27,15 @@ load_keys_free(struct load_keys *k)
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */
 
+/* A hash, while it is read. */
 struct building {
     struct load_keys *keys;
     const struct load_key *key;
-    struct key_ref ref;
+    struct key_ref *ref;
     struct type_hash hash;
     bool repeated; /* a field stands twice */
     bool failed;   /* tx->want */
 };
-
-/* The pieces are handed out by the reader, which stops when it is told false. */
-static bool
-take_string(void *arg, const struct rdb_piece *piece)
-{
-    struct building *b = arg;
-    struct cmd *c = &b->keys->cmd;
-    struct string_plan plan;
-    char *value;
-    type_string_plan_set(&plan, rdb_string_bytes(&piece->value), piece->value.len, type_string_key_part(b->ref.name_len));
-    shm_off entry = keyspace_build(c, &b->ref, SHM_TYPE_STRING, plan.encoding, plan.vlen, b->key->expires_ms, &value);
-    b->failed = !entry || !type_string_plan_write(c->tx, b->ref.shard, &plan, value) || !keyspace_put(c, &b->ref, entry);
-    return !b->failed;
-}
 
 static struct shm_entry_sh *
 replace_entry(void *arg, unsigned encoding, size_t vlen)
@@ -56,12 +43,13 @@ replace_entry(void *arg, unsigned encoding, size_t vlen)
     struct building *b = arg;
     struct cmd *c = &b->keys->cmd;
     char *value;
-    shm_off entry = keyspace_build(c, &b->ref, SHM_TYPE_HASH, encoding, vlen, b->key->expires_ms, &value);
-    if (!entry || !(keyspace_found(&b->ref) ? keyspace_move_value(c, &b->ref, entry) : keyspace_put(c, &b->ref, entry)))
+    shm_off entry = keyspace_build(c, b->ref, SHM_TYPE_HASH, encoding, vlen, b->key->expires_ms, &value);
+    if (!entry || !(keyspace_found(b->ref) ? keyspace_move_value(c, b->ref, entry) : keyspace_put(c, b->ref, entry)))
         return NULL;
-    return b->ref.place.entry;
+    return b->ref->place.entry;
 }
 
+/* The pieces are handed out by the reader, which stops when it is told false. */
 static bool
 take_field(void *arg, const struct rdb_piece *piece)
 {
@@ -87,7 +75,7 @@ begin_hash(struct building *b)
 {
     struct load_keys *k = b->keys;
     unsigned form = b->key->form;
-    type_hash_open(&b->hash, k->cmd.engine->region, b->ref.shard, NULL);
+    type_hash_open(&b->hash, k->cmd.engine->region, b->ref->shard, NULL);
     b->hash.tx = k->cmd.tx;
     b->hash.replace = replace_entry;
     b->hash.arg = b;
@@ -114,43 +102,68 @@ read_value(struct building *b)
     return LOAD_KEY_DAMAGED;
 }
 
+static enum load_key_result
+load_hash(struct load_keys *k, const struct load_key *key, struct key_ref *ref)
+{
+    struct building b = {.keys = k, .key = key, .ref = ref};
+    k->value.fn = take_field;
+    begin_hash(&b);
+    return read_value(&b);
+}
+
+/* Most values are strings, and need no reader of all forms. */
+static enum load_key_result
+load_string(struct load_keys *k, const struct load_key *key, struct key_ref *ref)
+{
+    struct rdb_read r = rdb_read_of(k->image, key->from, key->to);
+    struct rdb_string s;
+    struct string_plan plan;
+    char *value;
+    if (!rdb_read_string(&r, &s, &k->value.scratch[0])) {
+        k->wrong = r.wrong;
+        k->wrong_at = r.wrong_at;
+        return r.wrong == rdb_no_memory ? LOAD_KEY_MEMORY : LOAD_KEY_DAMAGED;
+    }
+    type_string_plan_set(&plan, rdb_string_bytes(&s), s.len, type_string_key_part(ref->name_len));
+    shm_off entry = keyspace_build(&k->cmd, ref, SHM_TYPE_STRING, plan.encoding, plan.vlen, key->expires_ms, &value);
+    bool ok = entry && type_string_plan_write(k->cmd.tx, ref->shard, &plan, value) && keyspace_put(&k->cmd, ref, entry);
+    return ok ? LOAD_KEY_DONE : LOAD_KEY_MEMORY;
+}
+
 /* ---- a key ------------------------------------------------------------------------------------------------------------------ */
 
 static void
-set_clock(const struct building *b)
+set_clock(const struct load_keys *k, const struct load_key *key, const struct key_ref *ref)
 {
-    int64_t idle = b->key->idle_s > INT16_MAX ? INT16_MAX : b->key->idle_s; /* the clock has no room for more */
-    uint16_t now = b->keys->cmd.engine->exec.clock;
-    if (idle > 0 && b->ref.place.clock)
-        atomic_store_explicit(b->ref.place.clock, (uint16_t)(now - idle), memory_order_relaxed);
+    int64_t idle = key->idle_s > INT16_MAX ? INT16_MAX : key->idle_s; /* the clock has no room for more */
+    uint16_t now = k->cmd.engine->exec.clock;
+    if (idle > 0 && ref->place.clock)
+        atomic_store_explicit(ref->place.clock, (uint16_t)(now - idle), memory_order_relaxed);
 }
 
 static bool
 is_foreign(const struct load_key *key)
 {
-    unsigned family = rdb_form(key->form)->family;
-    return family != RDB_STRING && (family != RDB_HASH || key->form > RDB_FORM_HASH_LISTPACK);
+    if (key->form == RDB_FORM_STRING)
+        return false;
+    return rdb_form(key->form)->family != RDB_HASH || key->form > RDB_FORM_HASH_LISTPACK;
 }
 
 enum load_key_result
 load_key(struct load_keys *k, const struct load_key *key)
 {
-    bool is_hash = rdb_form(key->form)->family == RDB_HASH;
-    struct building b = {.keys = k, .key = key};
+    struct key_ref ref;
     if (is_foreign(key))
         return LOAD_KEY_FOREIGN;
     k->cmd.db = key->db;
-    bool there = keyspace_find_at(&k->cmd, key->db, key->position, rdb_string_bytes(&key->name), key->name.len, &b.ref);
+    bool there = keyspace_find_at(&k->cmd, key->db, key->position, rdb_string_bytes(&key->name), key->name.len, &ref);
     if (there && !k->replace)
         return LOAD_KEY_THERE;
-    if (there && !keyspace_delete(&k->cmd, &b.ref))
+    if (there && !keyspace_delete(&k->cmd, &ref))
         return LOAD_KEY_MEMORY;
-    k->value.fn = is_hash ? take_field : take_string;
-    if (is_hash)
-        begin_hash(&b);
-    enum load_key_result result = read_value(&b);
+    enum load_key_result result = key->form == RDB_FORM_STRING ? load_string(k, key, &ref) : load_hash(k, key, &ref);
     if (result == LOAD_KEY_DONE)
-        set_clock(&b);
+        set_clock(k, key, &ref);
     return result;
 }
 

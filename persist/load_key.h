@@ -16,7 +16,6 @@ struct load_key {
     unsigned shard, db, form;
     int64_t expires_ms, idle_s;
     size_t from, to;        /* of the value */
-    struct shm_ahead ahead;
 };
 
 enum load_key_result {
@@ -42,7 +41,7 @@ struct load_keys {
 void load_keys_init(struct load_keys *k, struct engine *e, struct session *s, const void *image, size_t n);
 void load_keys_free(struct load_keys *k);
 enum load_key_result load_key(struct load_keys *k, const struct load_key *key);
-/* What load_key would say, but that there is enough memory. Outside any transaction; of the key's `ahead` and `owned` nothing is used. */
+/* What load_key would say, but that there is enough memory. Outside any transaction; of the key's `owned` nothing is used. */
 enum load_key_result load_key_check(struct load_keys *k, const struct load_key *key);
 
 #endif

@@ -1,8 +1,9 @@
 /* load_rdb.c - keys out of an RDB image (see load_rdb.h).
  *
- * Every loader steps over all records, which costs little, and takes the keys of its own shards. These are gathered in batches:
- * the places of a batch's keys in the index are looked up side by side (shm_table_ahead), so that memory is fetched for one while
- * others are at work, and one transaction does for all.
+ * Every loader steps over all records, which costs little, and takes the keys of its own shards. These are gathered in batches,
+ * and put in by shard, so that a shard's lists and the top of its index are still in the cache for its next key, and entries are
+ * written side by side. A few keys' places in the index are fetched at a time, each while the others are on the way. One
+ * transaction does for a batch.
  */
 #include "persist/load_rdb.h"
 
@@ -16,7 +17,11 @@
 #include "format/rdb_in.h"
 #include "persist/load_key.h"
 
-#define BATCH 128u /* keys: the more, the less each waits for memory */
+/* Keys of a transaction: the more, the more of them are of one shard; but they and their records should stay in the second cache. */
+#define BATCH 1024u
+/* Keys of a batch that are fetched at once. With fewer, memory is waited for; with more, what is fetched is driven out again: the
+ * headers of segments all fall into one set of the first cache, which holds a dozen. */
+#define GROUP 16u
 #define BYTES_A_KEY 16u  /* of a file, at least, where the index is made for all of them */
 #define PRESIZE_MIN 64u  /* keys of a shard that the index is made for at once */
 #define TOLD_EVERY 1024u /* records between two looks at the others */
@@ -30,6 +35,7 @@ struct load {
     struct load_keys keys;
     struct load_key batch[BATCH];
     unsigned n;
+    uint16_t order[BATCH]; /* of the batch, by shard */
     uint64_t records, skipped, empty;
     uint64_t sized; /* keys that the index was made for */
     uint8_t lineage[16]; /* as the file says */
@@ -111,21 +117,43 @@ took(struct load *d, const struct load_key *key, enum load_key_result got)
     return fail_key(d, key, key->from, "out of memory", LOADER_REMEDY_MEMORY);
 }
 
+/* Lists the batch by shard; keys of one shard stay in the order of the file. */
 static void
-look_ahead(struct load *d)
+sort_batch(struct load *d)
 {
-    struct shm_region *r = d->l->engine->region;
-    bool more = true;
-    for (unsigned i = 0; i < d->n; i++) {
-        struct shm_tree t = shm_tree_of_db(r, d->batch[i].shard, d->batch[i].db);
-        d->batch[i].ahead.inserts = true;
-        shm_table_ahead(&t, d->batch[i].position, &d->batch[i].ahead);
+    unsigned from[SHM_SHARDS_MAX + 1] = {0}; /* where a shard's keys begin */
+    for (unsigned i = 0; i < d->n; i++)
+        from[d->batch[i].shard + 1]++;
+    for (unsigned i = 0; i < d->l->engine->region->nshards; i++)
+        from[i + 1] += from[i];
+    for (unsigned i = 0; i < d->n; i++)
+        d->order[from[d->batch[i].shard]++] = (uint16_t)i;
+}
+
+/* Brings what the next n keys, listed in `order`, will read in the index. */
+static void
+fetch(struct load *d, const uint16_t *order, unsigned n)
+{
+    struct shm_tree tree[GROUP];
+    const struct shm_bucket_sh *home[GROUP];
+    for (unsigned i = 0; i < n; i++) {
+        const struct load_key *key = &d->batch[order[i]];
+        tree[i] = shm_tree_of_db(d->l->engine->region, key->shard, key->db);
+        shm_table_fetch_node(&tree[i], key->position);
     }
-    while (more) { /* ends: each step goes one level down */
-        more = false;
-        for (unsigned i = 0; i < d->n; i++)
-            more |= shm_table_ahead_step(r, &d->batch[i].ahead);
-    }
+    for (unsigned i = 0; i < n; i++)
+        home[i] = shm_table_fetch_home(&tree[i], d->batch[order[i]].position);
+    for (unsigned i = 0; i < n; i++)
+        if (home[i])
+            shm_table_fetch_behind(home[i]);
+}
+
+static void
+empty_batch(struct load *d)
+{
+    for (unsigned i = 0; i < d->n; i++)
+        free(d->batch[i].owned);
+    d->n = 0;
 }
 
 static void
@@ -141,18 +169,19 @@ flush(struct load *d)
 {
     struct shm_tx *tx = &d->l->engine->tx;
     enum load_result result = LOAD_DONE;
-    look_ahead(d);
+    sort_batch(d);
     enter_own(d->l);
-    for (unsigned i = 0; i < d->n; i++) {
-        if (result == LOAD_DONE)
-            result = took(d, &d->batch[i], load_key(&d->keys, &d->batch[i]));
-        free(d->batch[i].owned);
+    for (unsigned i = 0; i < d->n && result == LOAD_DONE; i++) {
+        const struct load_key *key = &d->batch[d->order[i]];
+        if (i % GROUP == 0)
+            fetch(d, d->order + i, d->n - i < GROUP ? d->n - i : GROUP);
+        result = took(d, key, load_key(&d->keys, key));
     }
     if (result != LOAD_DONE)
         shm_tx_abort(tx);
     else if (!shm_tx_commit(tx))
         result = took(d, &d->batch[0], LOAD_KEY_MEMORY);
-    d->n = 0;
+    empty_batch(d);
     return result;
 }
 
@@ -370,8 +399,7 @@ load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
         if (d.has_lineage)
             loader_saw_ticket(l, d.lineage, d.ticket);
     }
-    for (unsigned i = 0; i < d.n; i++)
-        free(d.batch[i].owned);
+    empty_batch(&d);
     rdb_in_close(&d.in);
     load_keys_free(&d.keys);
     return result;

@@ -102,8 +102,10 @@ meta_init(struct shm_span_meta_sh *m, unsigned shard, unsigned class)
     m->blocks = shm_class_blocks(class);
     m->class = class;
     m->owner = shard;
-    for (uint32_t b = m->blocks; b < 1024; b++)
-        m->bitmap[b / 64] |= 1ull << (b % 64);
+    for (uint32_t w = m->blocks / 64; w < 16; w++)
+        m->bitmap[w] = UINT64_MAX;
+    if (m->blocks % 64)
+        m->bitmap[m->blocks / 64] <<= m->blocks % 64;
 }
 
 /* A bare transaction cannot be undone and run again, so it waits here: nobody needs what it holds. UINT64_MAX: the limit. */

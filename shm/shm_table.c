@@ -118,6 +118,14 @@ segment_at(const struct shm_region *r, uint64_t word)
     return s;
 }
 
+/* Which child of a node takes a position; `level` bits of it are behind. */
+static unsigned
+child_of(uint64_t position, unsigned level)
+{
+    xassert_debug(level + SHM_NODE_BITS <= 64);
+    return (unsigned)(position << level >> (64 - SHM_NODE_BITS));
+}
+
 /* The word of the segment of a position; 0: the tree is empty. */
 static uint64_t
 find_word(const struct shm_tree *t, uint64_t position)
@@ -126,7 +134,7 @@ find_word(const struct shm_tree *t, uint64_t position)
     for (unsigned level = t->skip_bits; word && !shm_table_is_segment(word); level += SHM_NODE_BITS) {
         const struct shm_node_sh *node = shm_at(t->region, word);
         xassert_debug(node->magic == SHM_NODE_MAGIC && node->level == level);
-        word = atomic_load_explicit(&node->child[position << level >> (64 - SHM_NODE_BITS)], memory_order_relaxed);
+        word = atomic_load_explicit(&node->child[child_of(position, level)], memory_order_relaxed);
     }
     return word;
 }
@@ -138,19 +146,16 @@ find_spot(const struct shm_tree *t, uint64_t position)
     uint64_t word = t->sh->root;
     if (word == 0)
         return at;
-    while (!shm_table_is_segment(word)) {
+    for (; !shm_table_is_segment(word); word = *at.word) {
         struct shm_node_sh *node = shm_at(t->region, word);
-        xassert(node->magic == SHM_NODE_MAGIC && node->level + SHM_NODE_BITS <= 64);
-        unsigned i = (unsigned)(position << node->level >> (64 - SHM_NODE_BITS));
-        at.word = (uint64_t *)(void *)&node->child[i];
-        at.level = node->level + SHM_NODE_BITS;
-        word = *at.word;
+        xassert_debug(node->magic == SHM_NODE_MAGIC && node->level == at.level); /* only there: a cache miss saved */
+        at.word = (uint64_t *)(void *)&node->child[child_of(position, at.level)];
+        at.level += SHM_NODE_BITS;
     }
     at.segment = segment_at(t->region, word);
     at.repeats = 1u << (at.level - at.segment->depth);
     if (at.repeats > 1) { /* go back to the first child that shares this segment */
-        unsigned i = (unsigned)(position << (at.level - SHM_NODE_BITS) >> (64 - SHM_NODE_BITS));
-        at.word -= i & (at.repeats - 1);
+        at.word -= child_of(position, at.level - SHM_NODE_BITS) & (at.repeats - 1);
     }
     return at;
 }
@@ -444,6 +449,17 @@ shm_table_find(const struct shm_tree *t, uint64_t position, const char *key, siz
     return false;
 }
 
+/* The empty slots of a bucket, as a set of bits: bit 2 i for slot i. Without a branch: which is the first cannot be predicted. */
+static unsigned
+empty_slots(const struct shm_bucket_sh *b)
+{
+    const __m128i *pair = (const __m128i *)(const void *)b->slot, none = _mm_setzero_si128();
+    unsigned halves = 0; /* that are zero */
+    for (unsigned i = 0; i < SHM_BUCKET_SLOTS / 2; i++)
+        halves |= (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_load_si128(pair + i), none))) << 4 * i;
+    return halves & halves >> 1 & 0x555;
+}
+
 /* Tries to put the entry within the window behind its home. 1: done, 0: no room, -1: tx->want. */
 static int
 insert_near(struct shm_tx *tx, const struct shm_tree *t, struct shm_segment_sh *s, uint64_t position, shm_off entry,
@@ -454,20 +470,19 @@ insert_near(struct shm_tx *tx, const struct shm_tree *t, struct shm_segment_sh *
         return 0;
     for (unsigned d = 0; d < window; d++) {
         struct shm_bucket_sh *b = &s->bucket[shm_table_behind_home(home, d, s->buckets)];
-        for (unsigned i = 0; i < SHM_BUCKET_SLOTS; i++) {
-            if (atomic_load_explicit(&b->slot[i], memory_order_relaxed))
-                continue;
-            uint16_t count = (uint16_t)(s->count + 1);
-            uint8_t reach = (uint8_t)d;
-            if (s->bucket[home].reach < reach && !shm_tx_write(tx, &s->bucket[home].reach, &reach, 1))
-                return -1;
-            atomic_store_explicit(&b->clock[i], 0, memory_order_relaxed);
-            if (!shm_tx_set64(tx, (uint64_t *)(void *)&b->slot[i], (position & 0xFFFF) << 48 | entry) ||
-                !shm_tx_write(tx, &s->count, &count, sizeof count))
-                return -1;
-            set_place(t, p, s, b, i);
-            return 1;
-        }
+        unsigned empty = empty_slots(b);
+        if (!empty)
+            continue;
+        unsigned i = (unsigned)__builtin_ctz(empty) / 2;
+        uint8_t reach = (uint8_t)d;
+        if (s->bucket[home].reach < reach && !shm_tx_write(tx, &s->bucket[home].reach, &reach, 1))
+            return -1;
+        atomic_store_explicit(&b->clock[i], 0, memory_order_relaxed);
+        if (!shm_tx_set64(tx, (uint64_t *)(void *)&b->slot[i], (position & 0xFFFF) << 48 | entry) ||
+            !shm_tx_set16(tx, &s->count, (uint16_t)(s->count + 1)))
+            return -1;
+        set_place(t, p, s, b, i);
+        return 1;
     }
     return 0;
 }
@@ -516,9 +531,8 @@ shrink(struct shm_tx *tx, const struct shm_tree *t, uint64_t position)
 bool
 shm_table_remove(struct shm_tx *tx, const struct shm_tree *t, uint64_t position, struct shm_place *p)
 {
-    uint16_t count = (uint16_t)(p->segment->count - 1);
     xassert(p->segment->count > 0 && t->sh->count > 0);
-    if (!shm_tx_set64(tx, (uint64_t *)(void *)p->slot, 0) || !shm_tx_write(tx, &p->segment->count, &count, sizeof count) ||
+    if (!shm_tx_set64(tx, (uint64_t *)(void *)p->slot, 0) || !shm_tx_set16(tx, &p->segment->count, (uint16_t)(p->segment->count - 1)) ||
         !shm_tx_set64(tx, &t->sh->count, t->sh->count - 1))
         return false;
     memset(p, 0, sizeof *p);
@@ -664,10 +678,8 @@ ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, uns
         const struct shm_node_sh *node = peek(r, word, sizeof *node);
         if (!node || level + SHM_NODE_BITS > 64)
             return;
-        a->next = &node->child[a->position << level >> (64 - SHM_NODE_BITS)];
+        a->next = &node->child[child_of(a->position, level)];
         a->level = (uint8_t)(level + SHM_NODE_BITS);
-        if (a->inserts)
-            __builtin_prefetch(node);
     }
     __builtin_prefetch(a->next);
 }
@@ -703,8 +715,46 @@ shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
         return a->next != NULL;
     }
     const struct shm_bucket_sh *b = a->next;
+    if (a->inserts)
+        shm_table_fetch_behind(b);
     for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1)
         prefetch_block(r, atomic_load_explicit(&b->slot[shm_table_match_slot(match)], memory_order_relaxed) << 16 >> 16);
     a->next = NULL;
     return false;
+}
+
+/* ---- prefetching, with the lock --------------------------------------------------------------------------------------- */
+
+void
+shm_table_fetch_node(const struct shm_tree *t, uint64_t position)
+{
+    uint64_t word = t->sh->root;
+    if (word == 0 || shm_table_is_segment(word))
+        return;
+    const struct shm_node_sh *node = shm_at(t->region, word);
+    word = atomic_load_explicit(&node->child[child_of(position, t->skip_bits)], memory_order_relaxed);
+    if (shm_table_is_segment(word))
+        return;
+    node = shm_at(t->region, word);
+    __builtin_prefetch(&node->child[child_of(position, t->skip_bits + SHM_NODE_BITS)]);
+}
+
+const struct shm_bucket_sh *
+shm_table_fetch_home(const struct shm_tree *t, uint64_t position)
+{
+    uint64_t word = find_word(t, position);
+    if (!word)
+        return NULL;
+    const struct shm_segment_sh *s = shm_at(t->region, shm_table_off(word));
+    const struct shm_bucket_sh *home = &s->bucket[shm_table_home(position, shm_table_word_depth(word), shm_table_word_buckets(word))];
+    __builtin_prefetch(s, 1);
+    __builtin_prefetch(home, 1);
+    return home;
+}
+
+void
+shm_table_fetch_behind(const struct shm_bucket_sh *home)
+{
+    for (unsigned d = 1; d <= home->reach; d++) /* behind the segment's end, where they are not, they do no harm */
+        __builtin_prefetch(home + d);
 }

@@ -206,12 +206,19 @@ struct shm_ahead {
     uint64_t position;
     const void *next; /* a word of a node, or a bucket; NULL: done */
     uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_BUCKET: next is a bucket */
-    bool inserts;     /* set before the first step: heads of nodes and of the segment, which an insert goes by and changes, are brought too */
+    bool inserts;     /* set before the first step: the segment's header and the buckets behind the home are brought too */
 };
 #define SHM_AHEAD_BUCKET 255u
 /* The first step. */
 void shm_table_ahead(const struct shm_tree *t, uint64_t position, struct shm_ahead *a);
 /* A further one; false when there is nothing more to do. */
 bool shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a);
+
+/* The same in three steps for who holds the shards and has many keys of each to insert, so that the tops of their trees are in the
+ * cache: the word in the node below the root; then the home bucket (returned; NULL: the tree is empty) and its segment's header; then
+ * the buckets behind it that have its entries. */
+void shm_table_fetch_node(const struct shm_tree *t, uint64_t position);
+const struct shm_bucket_sh *shm_table_fetch_home(const struct shm_tree *t, uint64_t position);
+void shm_table_fetch_behind(const struct shm_bucket_sh *home);
 
 #endif

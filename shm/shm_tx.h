@@ -140,6 +140,7 @@ bool shm_tx_note(struct shm_tx *tx, void *p, size_t n);
 /* Note, then store. */
 bool shm_tx_set64(struct shm_tx *tx, uint64_t *p, uint64_t v);
 bool shm_tx_set32(struct shm_tx *tx, uint32_t *p, uint32_t v);
+bool shm_tx_set16(struct shm_tx *tx, uint16_t *p, uint16_t v);
 bool shm_tx_write(struct shm_tx *tx, void *p, const void *bytes, size_t n);
 
 /* Does p lie in a span that this transaction has claimed (or in its meta)? An abort gives the span back whole, and so does

@@ -30,6 +30,11 @@ present(struct fixture *f, const char *key)
     bool found = shm_table_find(&t, position, key, strlen(key), &p);
     enum shm_read_result read = shm_read_entry(&t, position, key, strlen(key), copy, sizeof copy, 5);
     cr_assert_eq(read, found ? SHM_READ_COPIED : SHM_READ_ABSENT);
+    shm_table_fetch_node(&t, position);
+    const struct shm_bucket_sh *home = shm_table_fetch_home(&t, position);
+    cr_assert(!found || (home >= p.segment->bucket && home < p.segment->bucket + p.segment->buckets), "the home is in the key's segment");
+    if (home)
+        shm_table_fetch_behind(home);
     return found;
 }
 
