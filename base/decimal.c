@@ -5,10 +5,10 @@
  */
 #include "base/decimal.h"
 
-#define CHARS_MAX 20u /* of -9223372036854775808 */
+#include "base/apart.h"
 
-bool
-decimal_read(const char *bytes, size_t n, int64_t *number)
+APART bool
+decimal_read_short(const char *bytes, size_t n, int64_t *number)
 {
     bool negative = n > 0 && bytes[0] == '-';
     size_t i = negative;
@@ -17,7 +17,7 @@ decimal_read(const char *bytes, size_t n, int64_t *number)
         *number = 0;
         return true;
     }
-    if (n > CHARS_MAX || i >= n || bytes[i] < '1' || bytes[i] > '9')
+    if (i >= n || bytes[i] < '1' || bytes[i] > '9')
         return false;
     for (; i < n; i++) {
         unsigned digit = (unsigned)bytes[i] - '0';

@@ -11,7 +11,13 @@
 
 /* True if the bytes are such a number: optional '-', no '+', no leading zeros, no "-0", no blanks, within 64 bits. Else *number
  * is left alone. */
-bool decimal_read(const char *bytes, size_t n, int64_t *number);
+bool decimal_read_short(const char *bytes, size_t n, int64_t *number); /* of at most DECIMAL_CHARS_MAX bytes */
+#define DECIMAL_CHARS_MAX 20u /* of -9223372036854775808 */
+static inline bool
+decimal_read(const char *bytes, size_t n, int64_t *number)
+{
+    return n <= DECIMAL_CHARS_MAX && decimal_read_short(bytes, n, number);
+}
 
 #define DECIMAL_DIGITS 24u /* room for any int64 */
 /* The digits of a number; returns how many (no NUL). */

@@ -5,6 +5,7 @@
  *
  * Process: workers. Locks: exec.c took those of the keys. Crash: changes are the transaction's.
  */
+#include "base/apart.h"
 #include "command/cmd_rows.h"
 #include "command/cmd_string.h"
 #include "command/keyspace.h"
@@ -18,7 +19,7 @@ key_part(const struct key_ref *ref)
     return type_string_key_part(ref->name_len);
 }
 
-bool
+APART bool
 cmd_string_put(struct cmd *c, struct key_ref *ref, const struct string_plan *plan, int64_t expiry_ms)
 {
     char *value;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/apart.h"
 #include "base/clock.h"
 #include "command/account.h"
 #include "command/cmd.h"
@@ -273,7 +274,7 @@ enter_shards(struct cmd *c, const uint16_t *ids, unsigned n)
 }
 
 /* Apart, because its array would cost every command with one key a guarded stack. */
-static __attribute__((noinline)) void
+static APART void
 enter_many(struct cmd *c)
 {
     uint16_t ids[SHM_SHARDS_MAX];
@@ -306,6 +307,27 @@ run_reading(struct cmd *c)
     return again ? EXEC_AGAIN : EXEC_DONE;
 }
 
+/* What becomes of a command whose transaction did not commit: its connection is closed, or it is run again later, or refused. */
+static APART enum exec_result
+uncommitted(struct cmd *c, size_t mark)
+{
+    struct shm_tx *tx = c->tx;
+    if (buf_failed(c->out->buf))
+        return EXEC_CLOSE;
+    buf_truncate(c->out->buf, mark);
+    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE || tx->want == SHM_WANT_LOCK ||
+        tx->want == SHM_WANT_MAIL)
+        return EXEC_AGAIN;
+    if (tx->want == SHM_WANT_SHARD) {
+        refuse_shard(c, tx->refused);
+        return EXEC_DONE;
+    }
+    if (tx->want == SHM_WANT_LIMIT && shm_cut_make_room(tx->region))
+        return EXEC_AGAIN;
+    cmd_error(c, "%s", oom_text);
+    return EXEC_DONE;
+}
+
 /* Ends the transaction that a command left open: committed, run again later, or refused. */
 static enum exec_result
 end_transaction(struct cmd *c, size_t mark)
@@ -320,23 +342,9 @@ end_transaction(struct cmd *c, size_t mark)
         ok = shm_tx_commit(tx);
     else
         shm_tx_abort(tx);
-    if (ok) {
-        c->engine->exec.changes += c->dirty;
-        return EXEC_DONE;
-    }
-    if (buf_failed(c->out->buf))
-        return EXEC_CLOSE;
-    buf_truncate(c->out->buf, mark);
-    if (tx->want == SHM_WANT_POOL || tx->want == SHM_WANT_RING || tx->want == SHM_WANT_MODE || tx->want == SHM_WANT_LOCK ||
-        tx->want == SHM_WANT_MAIL)
-        return EXEC_AGAIN;
-    if (tx->want == SHM_WANT_SHARD) {
-        refuse_shard(c, tx->refused);
-        return EXEC_DONE;
-    }
-    if (tx->want == SHM_WANT_LIMIT && shm_cut_make_room(tx->region))
-        return EXEC_AGAIN;
-    cmd_error(c, "%s", oom_text);
+    if (!ok)
+        return uncommitted(c, mark);
+    c->engine->exec.changes += c->dirty;
     return EXEC_DONE;
 }
 _Static_assert(sizeof(struct shm_effect_arg) == sizeof(struct resp_arg), "an argument list is an effect's");

@@ -10,6 +10,7 @@
  */
 #include "command/keyspace.h"
 
+#include "base/apart.h"
 #include "types/type_keep.h"
 #include "types/type_value.h"
 
@@ -92,7 +93,7 @@ keyspace_peek(struct cmd *c, unsigned k, struct key_ref *ref)
 }
 
 /* Deletes the expired key that place shows, and says so in the log. */
-static bool
+static APART bool
 delete_expired(struct cmd *c, struct key_ref *ref)
 {
     if (!keyspace_delete(c, ref))

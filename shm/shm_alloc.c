@@ -207,6 +207,7 @@ alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
         return 0;
     uint32_t size = shm_class_size(class);
     tx->used_delta[shard] += size;
+    tx->resized = true;
     shm_off off = shm_span_off(tx->region, number - 1) + (shm_off)block * size;
     prefetch_next(tx->region, off + size, size);
     return off;
@@ -285,13 +286,14 @@ free_block(struct shm_tx *tx, shm_off block)
         return false;
     m->hint = at / 64;
     tx->used_delta[m->owner] -= size;
+    tx->resized = true;
     if (!m->listed && !list_push(tx, s, m->class, (uint32_t)span + 1))
         return false;
     return m->used > 0 || give_back(tx, s, span, m);
 }
 
 bool
-shm_alloc_settle(struct shm_tx *tx)
+shm_alloc_settle_blocks(struct shm_tx *tx)
 {
     for (size_t i = 0; i < tx->nfreed; i++)
         if (!free_block(tx, tx->freed[i]))

@@ -16,6 +16,11 @@ enum shm_want shm_alloc_want(const struct shm_region *r);
  * False: no private memory (tx->want); the span was given back. */
 bool shm_alloc_claimed(struct shm_tx *tx, uint64_t span, uint64_t word, uint16_t owner, uint8_t class);
 /* Clears the bits of the freed blocks, lists spans that became empty, adds up used_bytes. False: tx->want. */
-bool shm_alloc_settle(struct shm_tx *tx);
+bool shm_alloc_settle_blocks(struct shm_tx *tx);
+static inline bool
+shm_alloc_settle(struct shm_tx *tx)
+{
+    return (tx->nfreed == 0 && !tx->resized) || shm_alloc_settle_blocks(tx);
+}
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "shm/shm_entry.h"
 
+#include "base/apart.h"
 #include "shm/shm_blob.h"
 
 size_t
@@ -49,11 +50,9 @@ piece_equal(const char *piece, const char *bytes, size_t n)
     return true;
 }
 
-bool
-shm_entry_key_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen)
+APART bool
+shm_entry_key_blob_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen)
 {
-    if (!(e->flags & SHM_ENTRY_KEYBLOB))
-        return shm_entry_klen(e) == klen && memcmp(shm_entry_key(e), key, klen) == 0;
     struct shm_blob_sh b = key_blob(e);
     if (b.len != klen)
         return false;

@@ -125,8 +125,16 @@ size_t shm_entry_size_for(size_t klen, size_t vlen, bool expires);
  * keep_flags: WATCHED.. bits to carry over, KEYBLOB. */
 char *shm_entry_build(struct shm_entry_sh *e, unsigned type, unsigned encoding, unsigned keep_flags, uint32_t birth, const char *key,
     size_t klen, size_t vlen, int64_t expiry_ms);
-/* Compares the key; a KEYBLOB is compared through its chunks. */
-bool shm_entry_key_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen);
+/* Compares a KEYBLOB's key through its chunks. */
+bool shm_entry_key_blob_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen);
+/* Compares the key, whatever it is. */
+static inline bool
+shm_entry_key_equal(const struct shm_region *r, const struct shm_entry_sh *e, const char *key, size_t klen)
+{
+    if (e->flags & SHM_ENTRY_KEYBLOB)
+        return shm_entry_key_blob_equal(r, e, key, klen);
+    return shm_entry_klen(e) == klen && memcmp(shm_entry_key(e), key, klen) == 0;
+}
 /* Length of the real key. */
 size_t shm_entry_key_length(const struct shm_entry_sh *e);
 

@@ -7,6 +7,7 @@
 
 #include <time.h>
 
+#include "base/apart.h"
 #include "shm/shm_lock.h"
 
 #define WAIT_NS 100000
@@ -45,7 +46,7 @@ shm_gate_open(struct shm_region *r)
     atomic_store(&r->header->state, SHM_REGION_READY);
 }
 
-void
+APART void
 shm_gate_wait(const struct shm_region *r)
 {
     nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);

@@ -8,6 +8,7 @@
  */
 #include "shm/shm_keep.h"
 
+#include "base/apart.h"
 #include "shm/shm_blob.h"
 #include "shm/shm_cut.h"
 
@@ -21,7 +22,7 @@ keep_at(const struct shm_region *r, shm_off off)
     return k;
 }
 
-bool
+APART bool
 shm_keep_needs_slowly(const struct shm_keep_sh *k, const struct shm_region *r, uint64_t position, const struct shm_entry_sh *e)
 {
     return shm_entry_age(e, k->epoch) > 0 && position >= k->saved_to && !k->walked && !shm_cut_is_broken(r, k->epoch);

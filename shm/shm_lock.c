@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/clock.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
@@ -50,7 +51,7 @@ shm_lock_take(struct shm_region *r, unsigned slot, unsigned id)
 }
 
 /* The mutex did not come at once: rc tells why. Apart from the way of nearly all takings, which needs none of this. */
-static __attribute__((noinline)) unsigned
+static APART unsigned
 take_slowly(struct shm_region *r, unsigned slot, unsigned id, uint32_t patience_us, int rc)
 {
     pthread_mutex_t *m = shm_lock_mutex(r, id);

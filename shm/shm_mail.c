@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/apart.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_lock.h"
 #include "shm/shm_span.h"
@@ -249,11 +250,11 @@ plan_stores(struct shm_tx *tx)
     }
 }
 
-bool
+APART bool
 shm_mail_put(struct shm_tx *tx)
 {
     struct shm_outbox *o = tx->outbox;
-    if (!o || (o->len == 0 && !o->failed))
+    if (o->len == 0 && !o->failed)
         return true;
     if (o->failed) {
         tx->want = SHM_WANT_HEAP;
@@ -279,12 +280,12 @@ shm_mail_store(const struct shm_tx *tx, unsigned i, shm_off *word, uint64_t *val
     return true;
 }
 
-void
+APART void
 shm_mail_wake(struct shm_tx *tx)
 {
     const struct shm_outbox *o = tx->outbox;
     struct shm_region *r = tx->region;
-    if (!o || o->nreceivers == 0)
+    if (o->nreceivers == 0)
         return;
     SHM_RACE_POINT(); /* between the message and the look at the sleeper */
     atomic_thread_fence(memory_order_seq_cst); /* pairs with shm_mail_sleep's */

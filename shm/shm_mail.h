@@ -85,11 +85,11 @@ void shm_mail_woken(struct shm_region *r, unsigned slot);
 /* How much was handed over so far, and back to that. */
 size_t shm_mail_mark(const struct shm_tx *tx);
 void shm_mail_rewind(struct shm_tx *tx, size_t mark);
-/* Writes the messages behind the heads, under MAIL, which it takes. False: tx->want. */
+/* Of a transaction with an outbox: writes the messages behind the heads, under MAIL, which it takes. False: tx->want. */
 bool shm_mail_put(struct shm_tx *tx);
 /* The i-th store that makes them arrive; false: there is none. */
 bool shm_mail_store(const struct shm_tx *tx, unsigned i, shm_off *word, uint64_t *value);
-/* Wakes the receivers that sleep. No lock is held. */
+/* Likewise: wakes the receivers that sleep. No lock is held. */
 void shm_mail_wake(struct shm_tx *tx);
 void shm_mail_forget(struct shm_tx *tx);
 

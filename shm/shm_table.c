@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/apart.h"
 #include "base/crc.h"
 #include "shm/shm_blob.h"
 #include "shm/shm_class.h"
@@ -34,7 +35,7 @@ static const uint8_t ladder[] = {1, 3, 7, 15, 23, 31, 47, 63};
 
 /* The part of a key that a cluster hashes: between the first { and the next }, if not empty. Source: Redis Cluster
  * specification, "hash tags". */
-static uint16_t
+static APART uint16_t
 cluster_slot(const char *key, size_t klen)
 {
     const char *open = memchr(key, '{', klen);

@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "base/apart.h"
 #include "shm/shm_alloc.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_gate.h"
@@ -69,7 +70,7 @@ shm_tx_make_bare(struct shm_tx *tx)
     tx->gate = SHM_TX_INSIDE;
 }
 
-static void
+static APART void
 chain_trim(struct shm_tx *tx, _Atomic uint64_t *chain, unsigned *have, unsigned keep)
 {
     while (*have > keep) {
@@ -117,6 +118,7 @@ begin_private(struct shm_tx *tx)
     tx->record_len = 0;
     tx->record_effects = 0;
     tx->log_failed = tx->logging = false;
+    tx->nredo = tx->spilled = 0;
     tx->noting_claims = false;
     shm_mail_rewind(tx, 0);
 }
@@ -315,7 +317,7 @@ needs_no_note(const struct shm_tx *tx, const void *p, size_t n)
 }
 
 /* Makes the next piece of the undo log the current one: a filler to the end of this piece, then a chained span. */
-static bool
+static APART bool
 undo_next_piece(struct shm_tx *tx)
 {
     uint64_t left = tx->undo_room - tx->undo_end;
@@ -356,7 +358,7 @@ shm_tx_is_fresh(const struct shm_tx *tx, const void *p)
 }
 
 /* One undo record of at most NOTE_MAX bytes. */
-static bool
+static inline bool
 note_piece(struct shm_tx *tx, char *p, size_t n)
 {
     uint64_t padded = (n + 7) / 8 * 8, header = shm_undo_header(shm_off_of(tx->region, p), n);
@@ -378,24 +380,23 @@ note_piece(struct shm_tx *tx, char *p, size_t n)
     return true;
 }
 
-static bool
+/* More than one record holds. */
+static APART bool
 note_pieces(struct shm_tx *tx, char *p, size_t n)
 {
-    while (n > 0) {
-        size_t k = n < NOTE_MAX ? n : NOTE_MAX;
-        if (!note_piece(tx, p, k))
+    for (; n > NOTE_MAX; n -= NOTE_MAX, p += NOTE_MAX)
+        if (!note_piece(tx, p, NOTE_MAX))
             return false;
-        p += k;
-        n -= k;
-    }
-    return true;
+    return note_piece(tx, p, n);
 }
 
 bool
 shm_tx_note(struct shm_tx *tx, void *p, size_t n)
 {
     xassert(tx->active);
-    return needs_no_note(tx, p, n) || note_pieces(tx, p, n);
+    if (n == 0 || needs_no_note(tx, p, n))
+        return true;
+    return n > NOTE_MAX ? note_pieces(tx, p, n) : note_piece(tx, p, n);
 }
 
 bool
@@ -486,17 +487,25 @@ shm_tx_rollback_to(struct shm_tx *tx, const struct shm_savepoint *sp)
             tx->used_delta[tx->locked[i]] = sp->used_delta[i];
 }
 
-/* Steps after IDLE: what recovery no longer looks at. */
 static void
+forget_deltas(struct shm_tx *tx)
+{
+    for (unsigned i = 0; i < tx->nlocked && tx->resized; i++)
+        if (tx->locked[i] < tx->region->nshards)
+            tx->used_delta[tx->locked[i]] = 0;
+    tx->resized = false;
+}
+
+/* Steps after IDLE: what recovery no longer looks at. */
+static inline void
 retire(struct shm_tx *tx)
 {
     for (unsigned i = 0; i < tx->nlocked; i++) {
         _Atomic uint64_t *seq = shm_lock_seq(tx->region, tx->locked[i]);
         atomic_store_explicit(seq, (atomic_load_explicit(seq, memory_order_relaxed) | 1) + 1, memory_order_release);
         SHM_POINT();
-        if (tx->locked[i] < tx->region->nshards)
-            tx->used_delta[tx->locked[i]] = 0;
     }
+    forget_deltas(tx);
     drop_all(tx);
     tx->active = false;
     if (tx->undo_spans > CHAIN_KEPT)
@@ -509,9 +518,7 @@ retire(struct shm_tx *tx)
 static void
 end_bare(struct shm_tx *tx)
 {
-    for (unsigned i = 0; i < tx->nlocked; i++)
-        if (tx->locked[i] < tx->region->nshards)
-            tx->used_delta[tx->locked[i]] = 0;
+    forget_deltas(tx);
     drop_all(tx);
     tx->active = false;
 }
@@ -546,11 +553,11 @@ shm_tx_abort(struct shm_tx *tx)
 /* ---- commit ------------------------------------------------------------------------------------------------ */
 
 /* Adds a redo item; its memory is taken here, before the commit point. */
-static bool
-redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t to)
+static APART bool
+redo_add(struct shm_tx *tx, uint64_t span, uint64_t from, uint64_t to)
 {
-    if (*n >= SHM_REDO_FIXED) {
-        unsigned link = (unsigned)((*n - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN);
+    if (tx->nredo >= SHM_REDO_FIXED) {
+        unsigned link = (unsigned)((tx->nredo - SHM_REDO_FIXED) / SHM_REDO_PER_SPAN);
         if (link >= SHM_REDO_CHAIN_MAX) {
             tx->want = SHM_WANT_LIMIT;
             return false;
@@ -565,8 +572,19 @@ redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t 
             tx->redo_spans = link + 1;
         }
     }
-    *shm_recover_redo_at(tx->region, tx->journal, *n) = (struct shm_redo_sh){.span = span, .from = from, .to = to};
-    ++*n;
+    *shm_recover_redo_at(tx->region, tx->journal, tx->nredo++) = (struct shm_redo_sh){.span = span, .from = from, .to = to};
+    return true;
+}
+
+/* Mail arrives; behind the claims: who sees it finds all of it. */
+static APART bool
+redo_add_mail(struct shm_tx *tx)
+{
+    shm_off word;
+    uint64_t value;
+    for (unsigned i = 0; shm_mail_store(tx, i, &word, &value); i++)
+        if (!redo_add(tx, SHM_REDO_STORE | word, 0, value))
+            return false;
     return true;
 }
 
@@ -574,32 +592,28 @@ redo_add(struct shm_tx *tx, uint64_t *n, uint64_t span, uint64_t from, uint64_t 
 static bool
 redo_prepare(struct shm_tx *tx)
 {
-    uint64_t n = 0;
     for (size_t i = 0; i < tx->nclaims; i++) {
         const struct shm_claim *c = &tx->claims[i];
         uint64_t to = shm_span_word(shm_span_word_generation(c->word) + 1, c->owner, c->class, SHM_SPAN_USED);
-        if (!redo_add(tx, &n, c->span, c->word, to))
+        if (!redo_add(tx, c->span, c->word, to))
             return false;
     }
     for (size_t i = 0; i < tx->nemptied; i++) {
         uint64_t word = atomic_load_explicit(&tx->region->span_words[tx->emptied[i]], memory_order_relaxed);
         bool table = shm_span_word_class(word) >= SHM_CLASS_TABLE;
         uint64_t to = shm_span_word(shm_span_word_generation(word) + 1, 0, 0, table ? SHM_SPAN_QUARANTINE : SHM_SPAN_FREE);
-        if (!redo_add(tx, &n, tx->emptied[i], word, to))
+        if (!redo_add(tx, tx->emptied[i], word, to))
             return false;
     }
-    shm_off word;
-    uint64_t value;
-    for (unsigned i = 0; shm_mail_store(tx, i, &word, &value); i++) /* behind the claims: who sees mail finds all of it */
-        if (!redo_add(tx, &n, SHM_REDO_STORE | word, 0, value))
-            return false;
-    atomic_store_explicit(&tx->journal->redo_count, n, memory_order_release);
+    if (tx->outbox && !redo_add_mail(tx))
+        return false;
+    atomic_store_explicit(&tx->journal->redo_count, tx->nredo, memory_order_release);
     return true;
 }
 
 /* Draws the ticket and publishes the record: one store of the ring's head. */
-static void
-publish(struct shm_tx *tx, uint64_t spilled)
+static APART void
+publish(struct shm_tx *tx)
 {
     struct shm_journal_sh *j = tx->journal;
     struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
@@ -616,7 +630,7 @@ publish(struct shm_tx *tx, uint64_t spilled)
     SHM_POINT();
     atomic_store(&j->ticket, ticket);
     SHM_POINT();
-    shm_tx_record_write(tx, ring, head, ticket, spilled);
+    shm_tx_record_write(tx, ring, head, ticket);
     SHM_POINT();
     atomic_store_explicit(&ring->head, end, memory_order_release); /* the commit point */
     ORDER();
@@ -629,7 +643,7 @@ publish(struct shm_tx *tx, uint64_t spilled)
 
 /* Everything that can still fail, before the commit point. */
 static bool
-prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
+prepare(struct shm_tx *tx, bool log)
 {
     if (tx->want != SHM_WANT_NOTHING)
         return false;
@@ -647,17 +661,17 @@ prepare(struct shm_tx *tx, bool log, uint64_t *spilled)
     }
     if (!shm_alloc_settle(tx))
         return false;
-    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_spill_write(tx, tx->record, tx->record_len, SHM_SPILL_OWNER, spilled)) {
+    if (log && tx->record_len > SHM_RECORD_INLINE && !shm_spill_write(tx, tx->record, tx->record_len, SHM_SPILL_OWNER, &tx->spilled)) {
         const struct shm_ring_sh *ring = &tx->region->rings[tx->slot];
         if (tx->want == SHM_WANT_LIMIT && shm_ring_filled(ring) > 0)
             tx->want = SHM_WANT_RING; /* what earlier records took comes back when they are read */
         return false;
     }
-    return shm_mail_put(tx) && redo_prepare(tx);
+    return (!tx->outbox || shm_mail_put(tx)) && redo_prepare(tx);
 }
 
 /* Claimed spans become the shards', emptied ones free, in place: nobody looks on. */
-static bool
+static APART bool
 commit_bare(struct shm_tx *tx)
 {
     bool ok = tx->want == SHM_WANT_NOTHING && shm_alloc_settle(tx);
@@ -678,24 +692,24 @@ commit_bare(struct shm_tx *tx)
 bool
 shm_tx_commit(struct shm_tx *tx)
 {
-    uint64_t spilled = 0;
     xassert(tx->active);
     if (tx->bare)
         return commit_bare(tx);
     bool log = tx->record_effects > 0;
-    if (!prepare(tx, log, &spilled)) {
+    if (!prepare(tx, log)) {
         shm_tx_abort(tx);
         return false;
     }
     tx->last_ticket = 0;
     if (log)
-        publish(tx, spilled);
+        publish(tx);
     set_state(tx, SHM_JOURNAL_COMMITTED);
     shm_recover_redo(tx->region, tx->journal);
     set_state(tx, SHM_JOURNAL_IDLE);
     tx->nclaims = 0;
     retire(tx);
-    shm_mail_wake(tx);
+    if (tx->outbox)
+        shm_mail_wake(tx);
     tx->commits++;
     return true;
 }

@@ -64,6 +64,7 @@ struct shm_tx {
     unsigned undo_spans, redo_spans;
     uint64_t rover;        /* extent at which the next search for a span begins */
     int64_t *used_delta;   /* change of used_bytes, by shard; applied at the commit */
+    bool resized;          /* a used_delta may be other than 0 */
     /* blocks freed by this transaction: their bits are cleared just before the commit */
     shm_off *freed;
     size_t nfreed, freed_cap;
@@ -73,12 +74,14 @@ struct shm_tx {
     size_t nclaims, claims_cap;
     uint64_t *emptied;     /* spans that the commit gives back */
     size_t nemptied, emptied_cap;
+    uint64_t nredo;        /* items in the redo list that the commit prepares */
     /* effects for the log, as the persister and followers will see them (shm_ring.h) */
     char *record;
     size_t record_len, record_cap;
     uint32_t record_effects;
     uint16_t record_database;
     bool log_failed;       /* no private memory for the record: the commit refuses */
+    uint64_t spilled;      /* the chain that holds a record too long for the ring; 0: it goes into the ring */
     struct shm_outbox *outbox; /* messages that the commit sends (shm_mail.h); NULL: never sent any */
     uint64_t last_ticket;  /* of the last committed transaction; 0 = not logged */
     /* statistics of this process since its start */

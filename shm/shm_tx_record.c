@@ -74,10 +74,10 @@ write_payload(const struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at)
 }
 
 void
-shm_tx_record_write(struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at, uint64_t ticket, uint64_t spilled)
+shm_tx_record_write(struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at, uint64_t ticket)
 {
     *shm_ring_record(ring, at) = (struct shm_record_sh){.ticket = ticket, .transaction = tx->journal->transactions,
-        .length = (uint32_t)tx->record_len, .database = tx->record_database, .effects = tx->record_effects, .spill = spilled};
-    if (!spilled)
+        .length = (uint32_t)tx->record_len, .database = tx->record_database, .effects = tx->record_effects, .spill = tx->spilled};
+    if (!tx->spilled)
         write_payload(tx, ring, at + 1);
 }

@@ -4,8 +4,8 @@
 
 #include "shm/shm_tx.h"
 
-/* Writes the record at a position of the ring that nobody reads yet. spilled: the chain that holds a
- * record longer than SHM_RECORD_INLINE, else 0. */
-void shm_tx_record_write(struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at, uint64_t ticket, uint64_t spilled);
+/* Writes the record at a position of the ring that nobody reads yet; tx->spilled names the chain that holds one longer than
+ * SHM_RECORD_INLINE. */
+void shm_tx_record_write(struct shm_tx *tx, struct shm_ring_sh *ring, uint64_t at, uint64_t ticket);
 
 #endif

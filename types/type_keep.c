@@ -8,6 +8,7 @@
  */
 #include "types/type_keep.h"
 
+#include "base/apart.h"
 #include "types/type_entry.h"
 #include "types/type_hash.h"
 #include "types/type_string.h"
@@ -113,7 +114,7 @@ type_keep_large(struct shm_tx *tx, unsigned shard, struct shm_keep_sh *parent, s
 
 /* ---- before a change -------------------------------------------------------------------------------------------- */
 
-bool
+APART bool
 type_keep_copy(struct shm_tx *tx, const struct shm_tree *t, struct shm_entry_sh *e)
 {
     uint32_t now = (uint32_t)atomic_load_explicit(&tx->region->header->snapshot_epoch, memory_order_relaxed);

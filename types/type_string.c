@@ -8,6 +8,7 @@
  */
 #include "types/type_string.h"
 
+#include "base/apart.h"
 #include "base/decimal.h"
 #include "types/type_entry.h"
 
@@ -199,15 +200,11 @@ type_string_plan_copy(struct string_plan *p, const struct shm_region *r, const s
         p->encoding = TYPE_STRING_EMBSTR;
 }
 
-/* The planned bytes into contiguous room of p->len. */
-static void
+/* The base with the planned bytes over it, into contiguous room of p->len. */
+static APART void
 plan_compose(const struct string_plan *p, char *to)
 {
     size_t head = p->base.len < p->at ? p->base.len : p->at, end = p->at + p->n;
-    if (p->len == p->n) { /* all of it is new */
-        memcpy(to, p->bytes, p->n);
-        return;
-    }
     type_string_copy(&p->base, 0, to, head);
     memset(to + head, 0, p->at - head);
     memcpy(to + p->at, p->bytes, p->n);
@@ -247,6 +244,8 @@ plan_write_inline(const struct string_plan *p, char *value)
 {
     if (p->encoding == TYPE_STRING_INT)
         memcpy(value, &p->number, sizeof p->number);
+    else if (p->len == p->n) /* all of it is new */
+        memcpy(value, p->bytes, p->n);
     else
         plan_compose(p, value);
 }
@@ -282,9 +281,10 @@ type_string_set(struct shm_tx *tx, unsigned shard, struct shm_entry_sh *e, const
     if (!is_string(e) || shm_entry_encoding(e) == TYPE_STRING_BLOB || p->encoding == TYPE_STRING_BLOB ||
         (shm_entry_vlen(e) != p->vlen && !fits_as_if_new(tx->region, e, p->vlen)))
         return TYPE_REPLACE;
-    if (!shm_tx_note(tx, shm_entry_value(e), shm_entry_vlen(e)) || !type_entry_set_shape(tx, e, p->encoding, p->vlen))
+    char *value = shm_entry_value(e);
+    if (!shm_tx_note(tx, value, shm_entry_vlen(e)) || !type_entry_set_shape(tx, e, p->encoding, p->vlen))
         return TYPE_FAILED;
-    plan_write_inline(p, shm_entry_value(e));
+    plan_write_inline(p, value);
     return TYPE_DONE;
 }
 
