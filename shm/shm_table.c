@@ -20,7 +20,7 @@
 /* An insert looks for room in this many buckets from home on, as long as the segment is at most FULL_PERCENT full. With a
  * window of 4 segments were split at 65 %: 20 bytes of index a key instead of 17. */
 #define WINDOW 16u
-#define FULL_PERCENT 85u
+#define FULL_PERCENT 88u
 /* Segments of a tree that is made at once are so full when it has what it was made for. */
 #define PRESIZE_PERCENT 82u
 #define SHRUNK_PERCENT 70u /* the same of a segment that is made smaller */
