@@ -756,6 +756,7 @@ shm_table_fetch_home(const struct shm_tree *t, uint64_t position)
 void
 shm_table_fetch_behind(const struct shm_bucket_sh *home)
 {
-    for (unsigned d = 1; d <= home->reach; d++) /* behind the segment's end, where they are not, they do no harm */
+    unsigned last = home->reach + (empty_slots(home) ? 0 : 1); /* a full one may get an entry there */
+    for (unsigned d = 1; d <= last; d++) /* behind the segment's end, where they are not, they do no harm */
         __builtin_prefetch(home + d);
 }

@@ -216,7 +216,7 @@ bool shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a);
 
 /* The same in three steps for who holds the shards and has many keys of each to insert, so that the tops of their trees are in the
  * cache: the word in the node below the root; then the home bucket (returned; NULL: the tree is empty) and its segment's header; then
- * the buckets behind it that have its entries. */
+ * the buckets behind it that have its entries or will have them. */
 void shm_table_fetch_node(const struct shm_tree *t, uint64_t position);
 const struct shm_bucket_sh *shm_table_fetch_home(const struct shm_tree *t, uint64_t position);
 void shm_table_fetch_behind(const struct shm_bucket_sh *home);
