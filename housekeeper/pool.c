@@ -6,7 +6,7 @@
 
 #define POOL_MIN (32u << 20)
 #define POOL_MAX (256u << 20)
-#define POOL_SLACK (8u << 20)
+#define POOL_SLACK (2u << 20)
 #define SPANS(bytes) ((uint64_t)(bytes) / SHM_SPAN_BYTES)
 #define STEP_EXTENTS 4u
 #define SECOND_NS 1000000000LL

@@ -8,7 +8,7 @@
 
 #define MIB (1u << 20)
 #define RESERVE (32u * MIB)
-#define SLACK (8u * MIB)
+#define SLACK (4u * MIB) /* what is given back goes by extents of 2 MiB */
 #define SLOT 1
 #define TURN_NS 50000000 /* of an idle housekeeper */
 #define MANY 1000
