@@ -141,20 +141,18 @@ set_clock(const struct load_keys *k, const struct load_key *key, const struct ke
         atomic_store_explicit(ref->place.clock, (uint16_t)(now - idle), memory_order_relaxed);
 }
 
-static bool
-is_foreign(const struct load_key *key)
+bool
+load_key_is_foreign(unsigned form)
 {
-    if (key->form == RDB_FORM_STRING)
+    if (form == RDB_FORM_STRING)
         return false;
-    return rdb_form(key->form)->family != RDB_HASH || key->form > RDB_FORM_HASH_LISTPACK;
+    return rdb_form(form)->family != RDB_HASH || form > RDB_FORM_HASH_LISTPACK;
 }
 
 enum load_key_result
 load_key(struct load_keys *k, const struct load_key *key)
 {
     struct key_ref ref;
-    if (is_foreign(key))
-        return LOAD_KEY_FOREIGN;
     k->cmd.db = key->db;
     bool there = keyspace_find_at(&k->cmd, key->db, key->position, rdb_string_bytes(&key->name), key->name.len, &ref);
     if (there && !k->replace)
@@ -194,8 +192,6 @@ enum load_key_result
 load_key_check(struct load_keys *k, const struct load_key *key)
 {
     struct building b = {.keys = k, .key = key};
-    if (is_foreign(key))
-        return LOAD_KEY_FOREIGN;
     if (k->absent && is_there(k, key))
         return LOAD_KEY_THERE;
     k->value.fn = pass;

@@ -40,6 +40,8 @@ struct load_keys {
 
 void load_keys_init(struct load_keys *k, struct engine *e, struct session *s, const void *image, size_t n);
 void load_keys_free(struct load_keys *k);
+/* Is a value of this form (one that rdb_form knows) not for load_key? */
+bool load_key_is_foreign(unsigned form);
 enum load_key_result load_key(struct load_keys *k, const struct load_key *key);
 /* What load_key would say, but that there is enough memory. Outside any transaction; of the key's `owned` nothing is used. */
 enum load_key_result load_key_check(struct load_keys *k, const struct load_key *key);

@@ -190,8 +190,6 @@ static bool
 keep_name(const struct load *d, struct load_key *key)
 {
     const char *image = d->f->bytes, *p = d->in.key.bytes;
-    key->name = d->in.key;
-    key->owned = NULL;
     if (!p || (p >= image && p < image + d->f->n) || d->in.key.len == 0)
         return true;
     key->owned = malloc(d->in.key.len);
@@ -216,12 +214,12 @@ take_key(struct load *d)
         return LOAD_DONE;
     }
     struct load_key *key = &d->batch[d->n];
-    *key = (struct load_key){.position = position, .shard = shard, .db = (unsigned)d->in.db, .form = d->in.type,
+    *key = (struct load_key){.name = d->in.key, .position = position, .shard = shard, .db = (unsigned)d->in.db, .form = d->in.type,
         .expires_ms = d->in.expires_ms, .idle_s = d->in.idle_s, .from = d->in.from, .to = d->in.to};
-    if (l->checks) {
-        key->name = d->in.key;
+    if (load_key_is_foreign(key->form)) /* told at once: in the order of the file */
+        return took(d, key, LOAD_KEY_FOREIGN);
+    if (l->checks)
         return took(d, key, load_key_check(&d->keys, key));
-    }
     if (!keep_name(d, key))
         return took(d, key, LOAD_KEY_MEMORY);
     return ++d->n == BATCH ? flush(d) : LOAD_DONE;
