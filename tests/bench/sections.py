@@ -208,10 +208,14 @@ def growth_cost(out, short):
     done = subprocess.run([program, "300000" if short else "10000000"], capture_output=True, text=True, timeout=servers.RUN_S, check=True)
     lines = [l for l in done.stdout.splitlines() if not l.startswith(("bytes a key", "  blocks", "  ends"))]
     out.note("SETs in order without sockets, each timed on its own, with the noise beside it:\n\n    " + "\n    ".join(lines))
-    longest = {l.split()[0]: dict(f.split("=") for f in l.split()[1:]) for l in lines if not l.startswith(" ")}
+    heads = [l.split() for l in lines if not l.startswith(" ")]
+    longest = {words[0]: dict(f.split("=") for f in words[1:]) for words in heads}
+    over = [sum(int(n) for us, n in re.findall(r">=(\d+) us: (\d+)", l) if int(us) >= 1000)
+            for l in lines if l.strip().startswith("processor time")]
     noise = max(float(longest[name]["longest_cpu_unswitched_us"]) for name in ("steady", "noise"))
     own = float(longest["growing"]["longest_cpu_unswitched_us"])
-    for name, figures in longest.items():
+    for (name, figures), count in zip(longest.items(), over):
+        out.row("over 1 ms of processor time, %s" % name, "", count)
         out.row("longest, %s, processor time" % name, "us", float(figures["longest_cpu_us"]))
         out.row("longest, %s, processor time, no switch" % name, "us", float(figures["longest_cpu_unswitched_us"]))
     out.row("longest command beyond the noise", "us", max(0.0, own - noise), goal=1000)
