@@ -73,11 +73,20 @@ open_work(struct file_job *job)
     return f->fd < 0 ? fail(f, "make the file", f->temp) : 0;
 }
 
+/* Has the disk begin with what was written from there on. Else the sync gives it all of 4 MiB at once, in the kernel, and who shares the
+ * core waits 0.4 ms. What fails here fails the sync. */
+static void
+begin_sync(const struct file_aside *f, uint64_t from)
+{
+    (void)sync_file_range(f->fd, (off_t)from, (off_t)(f->bytes - from), SYNC_FILE_RANGE_WRITE);
+}
+
 static int
 append_work(struct file_job *job)
 {
     struct aside_job *j = (struct aside_job *)job;
     struct file_aside *f = j->file;
+    uint64_t from = f->bytes;
     while (!f->error && buf_pending(&j->bytes) > 0) {
         ssize_t n = write(f->fd, buf_head(&j->bytes), buf_pending(&j->bytes));
         if (n < 0 && errno == EINTR)
@@ -90,6 +99,8 @@ append_work(struct file_job *job)
         f->bytes += (size_t)n;
         f->unsynced += (size_t)n;
     }
+    if (f->incremental && !f->error)
+        begin_sync(f, from);
     if (f->incremental && !f->error && f->unsynced >= SYNC_EVERY) {
         f->unsynced = 0;
         if (fdatasync(f->fd) != 0)
