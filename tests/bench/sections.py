@@ -19,7 +19,7 @@ MEMORY_BYTES = 1 << 30    # the same where memory is measured
 RESTED_S = 5              # memory that stood still for so long is the server's at rest: surplus goes back after 3 s
 RESTED_MAX_S = 30
 HASH_SHARE = 5            # where pauses are measured: keys for each field of one large hash
-STRETCH_S = 0.5           # of a load whose latency is looked at: short ones, so that some meet a quiet machine
+STRETCH_S = 0.1           # of a load whose latency is looked at: so short that most are missed by what takes the core twice a second
 SETTLE_S = 1.0            # a server's housekeeping after a fill, before its memory is read
 
 
@@ -367,7 +367,7 @@ def tell_pauses(out, test, found, both):
 
 
 def bgsave_pauses(out, short):
-    keys, rate, stretches, many = (200000, 5000, 2, 2) if short else (5000000, 10000, 8, 3)
+    keys, rate, stretches, many = (200000, 5000, 4, 2) if short else (5000000, 10000, 20, 3)
     fields = keys // HASH_SHARE
     out.note("%d keys of 16 bytes with 64-byte values and a hash of %d fields; %d commands/s on one of them (latency from the scheduled "
              "time), without snapshots and with one after the other, in turn for both servers, each with all its processes on one "
