@@ -39,7 +39,9 @@ class Tap:
             self.page = mmap.mmap(f.fileno(), PAGE_BYTES)
 
     def environment(self, directory, journal=False):
-        more = {"LD_PRELOAD": self.library, "FILE_TAP_DIR": directory, "FILE_TAP_PAGE": self.page_path}
+        # AddressSanitizer wants to be the first that is loaded; the tap hands on to it
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        more = {"LD_PRELOAD": self.library, "FILE_TAP_DIR": directory, "FILE_TAP_PAGE": self.page_path, "ASAN_OPTIONS": asan}
         if journal:
             more["FILE_TAP_JOURNAL"] = self.journal
         return dict(os.environ, **more)
