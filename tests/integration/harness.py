@@ -73,13 +73,18 @@ def wait_for(what, condition, seconds=WAIT_S):
         time.sleep(0.01)
 
 
-def is_gone(pid):
-    """Of a zombie nothing is left but its number."""
+def state_of(pid):
+    """The letter of proc(5): R, S, D, T, Z ..; X: it is not there."""
     try:
         with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+            return f.read().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return True
+        return "X"
+
+
+def is_gone(pid):
+    """Of a zombie nothing is left but its number."""
+    return state_of(pid) in "ZX"
 
 
 def children_of(pid):
@@ -379,6 +384,7 @@ class Kvstash(Server):
     def kill_everything(self):
         """-9 to every process. The master is stopped first, so that it starts nobody anew meanwhile."""
         os.kill(self.process.pid, signal.SIGSTOP)
+        wait_for("the master stands still", lambda: state_of(self.process.pid) == "T")  # until then it may reap who is listed
         pids = [self.process.pid] + children_of(self.process.pid)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
