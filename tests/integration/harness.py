@@ -20,6 +20,7 @@ pairs if a key can't be hashed), sets lists, verbatim strings bytes. Connection.
 
 The server under test is $KVSTASH, or build/kvstash. Every wait has an end: START_S, STOP_S, REPLY_S, WAIT_S.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -387,7 +388,8 @@ class Kvstash(Server):
         wait_for("the master stands still", lambda: state_of(self.process.pid) == "T")  # until then it may reap who is listed
         pids = [self.process.pid] + children_of(self.process.pid)
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # children end with their master, and may have been reaped
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         wait_for("all are dead", lambda: all(is_gone(p) for p in pids))
 
