@@ -1,6 +1,6 @@
 /* cmd.c - helpers of command functions (contract in cmd.h).
  *
- * Process: workers. Locks: cmd_enter_all takes all shards; the rest none. Fails: error replies.
+ * Process: workers. Locks: cmd_enter_all and cmd_enter_all_read take all shards; the rest none. Fails: error replies.
  */
 #include "command/cmd.h"
 
@@ -229,6 +229,15 @@ cmd_await_others(struct cmd *c)
     if (!c->again)
         c->session->awaits = 0;
     return !c->again;
+}
+
+void
+cmd_enter_all_read(struct cmd *c)
+{
+    uint16_t ids[SHM_SHARDS_MAX];
+    for (unsigned i = 0; i < c->engine->region->nshards; i++)
+        ids[i] = (uint16_t)i;
+    shm_tx_enter_read(c->tx, ids, c->engine->region->nshards);
 }
 
 bool

@@ -114,6 +114,8 @@ bool cmd_await_others(struct cmd *c);
 
 /* A transaction over all shards; false: cannot (tx->want). Exec commits or aborts it after the function. */
 bool cmd_enter_all(struct cmd *c);
+/* All shards for reading; the caller leaves them (shm_tx_leave_read, cmd_leave_read). */
+void cmd_enter_all_read(struct cmd *c);
 
 /* Drops the locks of a reading command early: it will look at nothing of the region any more. */
 void cmd_leave_read(struct cmd *c);

@@ -18,14 +18,6 @@
 
 static const char no_memory[] = "ERR no private memory for the digest";
 
-static void
-enter_all_read(struct cmd *c)
-{
-    uint16_t ids[SHM_SHARDS_MAX];
-    for (unsigned i = 0; i < c->engine->region->nshards; i++)
-        ids[i] = (uint16_t)i;
-    shm_tx_enter_read(c->tx, ids, c->engine->region->nshards);
-}
 /* ---- digests ------------------------------------------------------------------------------------------------------ */
 
 static void
@@ -46,7 +38,7 @@ cmd_debug_data_digest(struct cmd *c)
         cmd_error(c, "%s", no_memory);
         return;
     }
-    enter_all_read(c);
+    cmd_enter_all_read(c);
     digest_dataset(&d, c, sum);
     shm_tx_leave_read(c->tx);
     digest_close(&d);
@@ -276,7 +268,7 @@ void
 cmd_debug_data_check_region(struct cmd *c)
 {
     struct shm_check_result result;
-    enter_all_read(c);
+    cmd_enter_all_read(c);
     bool ok = shm_check_region(c->engine->region, type_value_check, &result);
     shm_tx_leave_read(c->tx);
     if (ok)

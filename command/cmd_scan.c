@@ -143,15 +143,6 @@ cmd_scan(struct cmd *c)
     scan_reply(&s);
 }
 
-static void
-enter_all_for_reading(struct cmd *c)
-{
-    uint16_t ids[SHM_SHARDS_MAX];
-    for (unsigned i = 0; i < c->engine->region->nshards; i++)
-        ids[i] = (uint16_t)i;
-    shm_tx_enter_read(c->tx, ids, c->engine->region->nshards);
-}
-
 /* Calls scan_one for every key. All shards are held. */
 static void
 scan_all(struct scan *s)
@@ -172,7 +163,7 @@ cmd_keys(struct cmd *c)
     struct scan s;
     scan_init(&s, c);
     s.match = &c->argv[1];
-    enter_all_for_reading(c);
+    cmd_enter_all_read(c);
     scan_all(&s);
     shm_tx_leave_read(c->tx);
     scan_reply(&s);
@@ -215,7 +206,7 @@ cmd_dbsize(struct cmd *c)
     for (int i = 0; i < DBSIZE_TRIES && !done; i++)
         done = count_unlocked(c, &n);
     if (!done) {
-        enter_all_for_reading(c);
+        cmd_enter_all_read(c);
         n = 0;
         for (unsigned i = 0; i < c->engine->region->nshards; i++)
             n += shard_count(c, i);
