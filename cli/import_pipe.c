@@ -289,7 +289,8 @@ take_reply(struct import_pipe *p)
     char small[TEXT_MAX], *name = w.name < sizeof small ? small : malloc(w.name + 1);
     bool ok = name != NULL || stop(p, "out of memory for a key");
     if (ok) {
-        memcpy(name, buf_pending(&p->names) == 0 ? "" : buf_head(&p->names), w.name);
+        if (w.name > 0)
+            memcpy(name, buf_head(&p->names), w.name);
         buf_consume(&p->names, w.name);
         ok = reply->type == RESP_ERROR ? take_error(p, &w, name, reply->text) : take_success(p, &w, name, reply);
     }

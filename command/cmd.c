@@ -235,9 +235,11 @@ void
 cmd_enter_all_read(struct cmd *c)
 {
     uint16_t ids[SHM_SHARDS_MAX];
-    for (unsigned i = 0; i < c->engine->region->nshards; i++)
+    unsigned n = c->engine->region->nshards;
+    xassert(n > 0 && n <= SHM_SHARDS_MAX);
+    for (unsigned i = 0; i < n; i++)
         ids[i] = (uint16_t)i;
-    shm_tx_enter_read(c->tx, ids, c->engine->region->nshards);
+    shm_tx_enter_read(c->tx, ids, n);
 }
 
 bool

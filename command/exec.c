@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/apart.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "command/account.h"
 #include "command/cmd.h"
@@ -411,7 +412,7 @@ exec_ahead_begin(struct engine *e)
 static const struct command_row *
 row_ahead(const struct exec_state *x, const struct exec_ahead *a, const struct resp_arg *name)
 {
-    if (a > x->ahead && a[-1].argv->len == name->len && memcmp(a[-1].argv->data, name->data, name->len) == 0)
+    if (a > x->ahead && a[-1].argv->len == name->len && bytes_equal(a[-1].argv->data, name->data, name->len))
         return a[-1].row;
     return command_find(name->data, name->len);
 }

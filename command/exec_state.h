@@ -12,7 +12,7 @@
 
 #include "shm/shm_table.h"
 
-#define EXEC_BATCH_MAX 32 /* requests looked up ahead */
+#define EXEC_BATCH_MAX 64 /* requests looked up ahead */
 
 struct cmd_key;
 struct command_row;

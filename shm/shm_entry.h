@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "shm/shm_region.h"
 
 /* Types as RDB and TYPE know them; encodings are the types' own (types/). */
@@ -133,7 +134,7 @@ shm_entry_key_equal(const struct shm_region *r, const struct shm_entry_sh *e, co
 {
     if (e->flags & SHM_ENTRY_KEYBLOB)
         return shm_entry_key_blob_equal(r, e, key, klen);
-    return shm_entry_klen(e) == klen && memcmp(shm_entry_key(e), key, klen) == 0;
+    return shm_entry_klen(e) == klen && bytes_equal(shm_entry_key(e), key, klen);
 }
 /* Length of the real key. */
 size_t shm_entry_key_length(const struct shm_entry_sh *e);

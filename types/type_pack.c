@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define LONG_MARK 255u
 
 static size_t
@@ -90,7 +92,7 @@ type_pack_find(const uint8_t *pairs, size_t used, const char *field, size_t flen
     size_t at = 0;
     while (at < used) {
         type_pack_read(pairs + at, pair);
-        if (pair->flen == flen && memcmp(pair->field, field, flen) == 0)
+        if (pair->flen == flen && bytes_equal(pair->field, field, flen))
             break;
         at += pair->size;
     }

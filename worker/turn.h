@@ -16,9 +16,9 @@
 
 #include "worker/conn.h"
 
-#define TURN_BATCH 32           /* requests looked up ahead together */
-#define TURN_CONN_BATCHES_MAX 8 /* batches that one connection runs before others have their turn */
-#define TURN_BATCHES_MAX 64     /* batches run before sockets are looked at again */
+#define TURN_BATCH 64           /* requests looked up ahead together */
+#define TURN_CONN_BATCHES_MAX 4 /* batches that one connection runs before others have their turn */
+#define TURN_BATCHES_MAX 32     /* batches run before sockets are looked at again */
 
 /* Makes the watchers. */
 void turn_start(struct worker *w);

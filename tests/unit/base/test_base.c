@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/crc.h"
 #include "base/slice.h"
 
@@ -24,6 +25,23 @@ Test(crc, all_ways_agree)
         uint64_t whole = crc64(n, p, n);
         cr_assert_eq(whole, crc64_tables(n, p, n), "%zu bytes", n);
         cr_assert_eq(whole, crc64(crc64(n, p, n / 3), p + n / 3, n - n / 3), "%zu bytes in two pieces", n);
+    }
+}
+
+/* Each byte counts, at every length, and none behind the end. */
+Test(bytes, equal)
+{
+    for (size_t n = 0; n <= 40; n++) {
+        char a[42] = {0}, b[42] = {0};
+        for (size_t i = 0; i < n; i++)
+            a[i] = b[i] = (char)('a' + i % 26);
+        b[n] = 1;
+        cr_assert(bytes_equal(a, b, n), "%zu bytes", n);
+        for (size_t i = 0; i < n; i++) {
+            b[i] ^= 0x40;
+            cr_assert_not(bytes_equal(a, b, n), "byte %zu of %zu", i, n);
+            b[i] ^= 0x40;
+        }
     }
 }
 
