@@ -2,7 +2,8 @@
  *
  * A child that was UP and died is replaced at once, up to a few deaths a second for each slot; one that never got there is
  * replaced after a delay that doubles. So an accident costs nobody time, and a fault at the start does not burn the machine.
- * A dead child's lock words are swept while it is still a zombie: until then no other thread can get its id.
+ * A dead child's lock words are swept while it is still a zombie: until then no other thread can get its id. One that is killed
+ * may hang in the kernel for seconds: that is logged once when it is killed and once when it is gone, and another is forked for it.
  */
 #include "master/children.h"
 
@@ -85,6 +86,16 @@ count(const struct children *c)
     return n;
 }
 
+/* Those that were killed may hang on for a while: others are to be there meanwhile. */
+static unsigned
+count_well(const struct children *c)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < CHILDREN_MAX; i++)
+        n += c->child[i].pid != 0 && c->child[i].killed_ns == 0;
+    return n;
+}
+
 /* False: the system has no process or descriptor for it now. */
 static bool
 spawn(struct children *c, unsigned place)
@@ -117,7 +128,7 @@ spawn(struct children *c, unsigned place)
 void
 children_keep(struct children *c)
 {
-    unsigned have = count(c);
+    unsigned have = count_well(c);
     if (have >= c->wanted || clock_ns() < c->not_before_ns)
         return;
     for (unsigned i = 0; i < CHILDREN_MAX && have < c->wanted; i++) {
@@ -164,8 +175,9 @@ slot_of(const struct children *c, pid_t pid)
     return -1;
 }
 
+/* killed_ns: when the master killed it, 0: it did not. */
 static void
-log_death(const struct children *c, const siginfo_t *info)
+log_death(const struct children *c, const siginfo_t *info, int64_t killed_ns)
 {
     int slot = slot_of(c, info->si_pid); /* -1: its heir was faster; that one tells the last words */
     struct log_record r;
@@ -173,6 +185,8 @@ log_death(const struct children *c, const siginfo_t *info)
     log_begin(&r, LOG_LEVEL_WARNING, "process %d %s %d", (int)info->si_pid, how, info->si_status);
     if (slot >= 0)
         log_put(&r, "slot", "%d", slot);
+    if (killed_ns != 0)
+        log_put(&r, "ms_since_killed", "%ld", (long)((clock_ns() - killed_ns) / MS));
     log_end(&r);
 }
 
@@ -187,7 +201,7 @@ children_reap(struct children *c)
             if (c->child[i].pid != info.si_pid)
                 continue;
             if (info.si_code != CLD_EXITED || info.si_status != 0)
-                log_death(c, &info);
+                log_death(c, &info, c->child[i].killed_ns);
             back_off(c, atomic_load(&c->served[i]) != 0);
             close(c->child[i].orders);
             c->child[i].pid = 0;
@@ -199,6 +213,17 @@ children_reap(struct children *c)
 
 /* ---- watch ------------------------------------------------------------------------------------------------------------------- */
 
+/* True: for the first time. One that hangs in the kernel ends only when that lets it go, and is not spoken of until then. */
+static bool
+kill_child(struct child *child)
+{
+    bool first = child->killed_ns == 0;
+    if (first)
+        child->killed_ns = clock_ns();
+    kill(child->pid, SIGKILL);
+    return first;
+}
+
 static void
 kill_standbys(struct children *c)
 {
@@ -206,8 +231,8 @@ kill_standbys(struct children *c)
         pid_t pid = c->child[i].pid;
         if (!pid || watch_owns_slot(&c->watch, pid))
             continue;
-        log_warning("process %d does not take over a slot that has no owner: killed", (int)pid);
-        kill(pid, SIGKILL);
+        if (kill_child(&c->child[i]))
+            log_warning("process %d does not take over a slot that has no owner: killed", (int)pid);
     }
 }
 
@@ -216,9 +241,9 @@ children_watch(struct children *c, int64_t timeout_ms)
 {
     pid_t stuck = watch_look(&c->watch, timeout_ms);
     for (unsigned i = 0; i < CHILDREN_MAX && stuck; i++)
-        if (c->child[i].pid == stuck)
-            kill(stuck, SIGKILL);
-    if (watch_orphan(&c->watch, ORPHAN_MS) && count(c) >= c->wanted)
+        if (c->child[i].pid == stuck && kill_child(&c->child[i]))
+            log_warning("process %d holds up others and made no progress for %ld ms: killed", (int)stuck, (long)timeout_ms);
+    if (watch_orphan(&c->watch, ORPHAN_MS) && count_well(c) >= c->wanted)
         kill_standbys(c);
     watch_queues(&c->watch);
     watch_shards(&c->watch);

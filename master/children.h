@@ -18,11 +18,12 @@
 struct child {
     pid_t pid;             /* 0: no child here */
     int orders;            /* the master's end of its channel */
+    int64_t killed_ns;     /* when the master killed it; 0: it did not */
 };
 
 struct children {
     struct heritage *heritage;
-    unsigned wanted;       /* children to keep: slots to fill and one standby */
+    unsigned wanted;       /* children to keep, without those that were killed and hang on: slots to fill and one standby */
     struct child child[CHILDREN_MAX];
     _Atomic uint32_t *served; /* [CHILDREN_MAX], shared with the children: this one has been UP */
     int64_t not_before_ns; /* no fork before this time */

@@ -117,7 +117,6 @@ watch_look(struct watch *w, int64_t timeout_ms)
         if (has_moved(w, s, now) || now - w->slot[s].since_ns < timeout_ms * MS || !in_the_way(w, s))
             continue;
         w->slot[s].since_ns = now; /* and one at a time */
-        log_warning("process %u holds up others and made no progress for %ld ms: killed", w->slot[s].owner, (long)timeout_ms);
         return (pid_t)w->slot[s].owner;
     }
     return 0;
