@@ -4,6 +4,9 @@
  * and put in by shard, so that a shard's lists and the top of its index are still in the cache for its next key, and entries are
  * written side by side. A few keys' places in the index are fetched at a time, each while the others are on the way. One
  * transaction does for a batch.
+ *
+ * Of several things that are wrong the first of the file is told, whichever was met first: of a batch, whose order is another, by
+ * looking at all that stands before what was found; of several loaders, by waiting until the others have come so far.
  */
 #include "persist/load_rdb.h"
 
@@ -41,17 +44,39 @@ struct load {
     uint8_t lineage[16]; /* as the file says */
     bool has_lineage;
     uint64_t ticket;
+    size_t wrong_at; /* the lowest place where something is wrong; SIZE_MAX: nothing is */
+    struct buf wrong;
+    const char *remedy;
 };
 
 /* ---- errors ------------------------------------------------------------------------------------------------------------------- */
 
-/* Notes what is wrong with a record; text: what rdb_in_complain or a caller says. */
+/* Notes what is wrong at a place, unless something before it is; `text` is taken over. */
 static enum load_result
-fail(struct load *d, struct buf *text, const char *remedy)
+fail(struct load *d, size_t at, struct buf *text, const char *remedy)
 {
-    buf_append(text, "", 1);
-    loading_fail(d->l->sh, "%s: %s; %s", d->f->path, buf_failed(text) ? "damaged, and no memory to tell where" : buf_head(text), remedy);
+    if (at < d->wrong_at) {
+        struct buf behind = d->wrong;
+        d->wrong = *text;
+        d->wrong_at = at;
+        d->remedy = remedy;
+        *text = behind;
+    }
     buf_destroy(text);
+    return LOAD_FAILED;
+}
+
+/* Tells what was noted, if no other part finds something before it. */
+static enum load_result
+tell_wrong(struct load *d)
+{
+    struct loader *l = d->l;
+    loader_at(l, d->wrong_at);
+    for (unsigned part = 0; part < l->parts; part++)
+        if (part != l->own && !loader_await(l, part, l->base + d->wrong_at))
+            return LOAD_ANEW;
+    buf_append(&d->wrong, "", 1);
+    loading_fail(l->sh, "%s: %s; %s", d->f->path, buf_failed(&d->wrong) ? "damaged, and no memory to tell where" : buf_head(&d->wrong), d->remedy);
     return LOAD_FAILED;
 }
 
@@ -61,7 +86,7 @@ fail_reading(struct load *d)
     struct buf text;
     buf_init(&text);
     rdb_in_complain(&d->in, &text);
-    return fail(d, &text, LOADER_REMEDY_CHECK);
+    return fail(d, d->in.r.wrong_at, &text, LOADER_REMEDY_CHECK);
 }
 
 static void
@@ -87,7 +112,7 @@ fail_key(struct load *d, const struct load_key *key, size_t at, const char *what
     buf_printf(&text, "byte %lu: %s (", (unsigned long)at, what);
     print_key(key, &text);
     buf_printf(&text, ", type %s)", rdb_form(key->form)->name);
-    return fail(d, &text, remedy);
+    return fail(d, key->from, &text, remedy);
 }
 
 /* ---- keys --------------------------------------------------------------------------------------------------------------------- */
@@ -164,19 +189,33 @@ enter_own(struct loader *l)
         shm_tx_enter(&l->engine->tx, &(uint16_t){(uint16_t)i}, 1);
 }
 
+/* Puts the batch in, by shard; once something is wrong, only what stands before that. */
+static enum load_result
+put_batch(struct load *d)
+{
+    enum load_result result = LOAD_DONE;
+    for (unsigned i = 0; i < d->n; i++) {
+        const struct load_key *key = &d->batch[d->order[i]];
+        if (i % GROUP == 0)
+            fetch(d, d->order + i, d->n - i < GROUP ? d->n - i : GROUP);
+        if (key->from >= d->wrong_at)
+            continue;
+        enum load_key_result got = load_key(&d->keys, key);
+        if (took(d, key, got) != LOAD_DONE)
+            result = LOAD_FAILED;
+        if (got == LOAD_KEY_MEMORY)
+            break;
+    }
+    return result;
+}
+
 static enum load_result
 flush(struct load *d)
 {
     struct shm_tx *tx = &d->l->engine->tx;
-    enum load_result result = LOAD_DONE;
     sort_batch(d);
     enter_own(d->l);
-    for (unsigned i = 0; i < d->n && result == LOAD_DONE; i++) {
-        const struct load_key *key = &d->batch[d->order[i]];
-        if (i % GROUP == 0)
-            fetch(d, d->order + i, d->n - i < GROUP ? d->n - i : GROUP);
-        result = took(d, key, load_key(&d->keys, key));
-    }
+    enum load_result result = put_batch(d);
     if (result != LOAD_DONE)
         shm_tx_abort(tx);
     else if (!shm_tx_commit(tx))
@@ -253,7 +292,7 @@ take_database(struct load *d)
         return LOAD_DONE;
     buf_init(&text);
     buf_printf(&text, "byte %lu: database %lu, but there are %u", (unsigned long)d->in.r.at, (unsigned long)d->in.db, d->l->engine->region->databases);
-    return fail(d, &text, "start with --databases larger than that");
+    return fail(d, d->in.r.at, &text, "start with --databases larger than that");
 }
 
 static enum load_result
@@ -262,7 +301,7 @@ fail_memory(struct load *d)
     struct buf text;
     buf_init(&text);
     buf_printf(&text, "byte %lu: out of memory", (unsigned long)d->in.r.at);
-    return fail(d, &text, LOADER_REMEDY_MEMORY);
+    return fail(d, d->in.r.at, &text, LOADER_REMEDY_MEMORY);
 }
 
 /* How many keys a database has stands in front of them: the index is made for so many at once. The numbers are believed only as far as the
@@ -304,7 +343,7 @@ take_foreign(struct load *d, const char *what)
         return LOAD_DONE;
     buf_init(&text);
     buf_printf(&text, "byte %lu: %s, which this version does not have", (unsigned long)d->in.r.at, what);
-    return fail(d, &text, "load it with redis-server, or leave them out with rdb-skip-unknown yes");
+    return fail(d, d->in.r.at, &text, "load it with redis-server, or leave them out with rdb-skip-unknown yes");
 }
 
 static enum load_result
@@ -325,6 +364,8 @@ take(struct load *d, enum rdb_in_item item)
         return take_foreign(d, "a library of functions");
     case RDB_IN_MODULE_AUX:
         return take_foreign(d, "data of a module");
+    case RDB_IN_WRONG:
+        return fail_reading(d);
     default:
         return LOAD_DONE;
     }
@@ -342,7 +383,7 @@ check_sum(struct load *d)
         return LOAD_DONE;
     buf_init(&text);
     buf_printf(&text, "byte %lu: the checksum does not fit: something before it was changed", (unsigned long)d->in.summed);
-    return fail(d, &text, LOADER_REMEDY_CHECK);
+    return fail(d, d->in.summed, &text, LOADER_REMEDY_CHECK);
 }
 
 static enum load_result
@@ -352,18 +393,16 @@ each(struct load *d)
     enum load_result result = LOAD_DONE;
     enum rdb_in_item item;
     while (result == LOAD_DONE && (item = rdb_in_next(&d->in)) != RDB_IN_END) {
-        if (item == RDB_IN_WRONG)
-            return fail_reading(d);
         result = take(d, item);
-        if (++d->records % TOLD_EVERY)
+        if (result != LOAD_DONE || ++d->records % TOLD_EVERY)
             continue;
         loader_at(l, d->n ? d->batch[0].from : d->in.r.at);
         shm_region_progress(l->engine->region);
         if (loader_given_up(l) || (l->stopped && l->stopped(l->arg)))
             result = LOAD_ANEW;
     }
-    if (result == LOAD_DONE && d->n)
-        result = flush(d);
+    if (result != LOAD_ANEW && d->n && flush(d) != LOAD_DONE) /* what waits stands before what is wrong */
+        result = LOAD_FAILED;
     return result;
 }
 
@@ -380,7 +419,7 @@ enum load_result
 load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
 {
     static struct load d; /* the process's only one; too large for the stack */
-    d = (struct load){.l = l, .f = f, .in_aof = in_aof, .now_ms = clock_wall_ms(),
+    d = (struct load){.l = l, .f = f, .in_aof = in_aof, .now_ms = clock_wall_ms(), .wrong_at = SIZE_MAX,
         .skip_foreign = config_yes(l->engine, PARAM_RDB_SKIP_UNKNOWN)};
     load_keys_init(&d.keys, l->engine, &l->session, f->bytes, f->n);
     d.keys.replace = l->replace;
@@ -389,6 +428,8 @@ load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
     enum load_result result = open ? each(&d) : fail_reading(&d);
     if (result == LOAD_DONE)
         result = check_sum(&d);
+    if (result == LOAD_FAILED)
+        result = tell_wrong(&d);
     if (result == LOAD_DONE) {
         *end = d.in.r.at;
         loader_at(l, *end);
@@ -398,6 +439,7 @@ load_rdb(struct loader *l, const struct load_file *f, bool in_aof, size_t *end)
             loader_saw_ticket(l, d.lineage, d.ticket);
     }
     empty_batch(&d);
+    buf_destroy(&d.wrong);
     rdb_in_close(&d.in);
     load_keys_free(&d.keys);
     return result;

@@ -5,6 +5,7 @@ refused by its key's name, or left out and counted (rdb-skip-unknown); damage is
 The files are the fuzzer's seeds (tests/fuzz/corpus/rdb), or built here.
 """
 import os
+import re
 import subprocess
 import tempfile
 
@@ -77,11 +78,37 @@ def damage(folder):
             assert what in said and 'key "bad" in database 0' in said and path in said, said
 
 
+def first_damage(folder):
+    """Of several things that are wrong the first of the file is told: of keys of one batch, which are put in by shard, of several
+    loaders' keys, and of a key and what stands behind it."""
+    names = [b"bad%d" % i for i in range(40)]
+    cut = b"\x0d\x0d\x00\x00\x00\x02\x00\x81f\x02\x85v\x02\xff"
+    good = b"".join(record(0, b"good%d" % i, b"\x01v") for i in range(2000))
+    path = os.path.join(folder, "first.rdb")
+
+    def told(first, *behind):
+        with open(path, "wb") as f:
+            f.write(b"REDIS0010\xfe\x00" + good + record(16, first, cut) + b"".join(behind))
+        said = refused(folder, path)
+        assert "a listpack is damaged" in said and 'key "%s" in' % first.decode() in said, said
+        place = int(re.search(r"byte (\d+):", said).group(1))
+        value = 11 + len(good) + 2 + len(first)
+        assert value <= place < value + 1 + len(cut), said
+
+    end = b"\xff" + bytes(8)
+    for order in (names, names[::-1]):
+        told(order[0], *[record(16, name, cut) for name in order[1:]], end)
+        told(order[0], record(1, b"foreign", b"\x01e"), end)
+        told(order[0], record(0, b"torn", b"\x05v"))
+        told(order[0], good, end)
+
+
 def main():
     old_versions()
     with tempfile.TemporaryDirectory() as folder:
         unknown_types(folder)
         damage(folder)
+        first_damage(folder)
 
 
 harness.run(main)
