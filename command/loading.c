@@ -1,4 +1,13 @@
-/* loading.c - what others see of a load (see loading.h). */
+/* loading.c - what others see of a load (see loading.h).
+ *
+ * The idea: nothing but words, which every process computes with for itself. A command that meets the closed gate learns from them
+ * whether to wait or to answer -LOADING; INFO makes a percentage of them: each loader goes through all files, so a load is as far as its
+ * slowest. Of several loaders that fail, the first of the attempt takes error_taken and writes the text; the phase is stored after it, so
+ * who sees that the load failed finds the text whole. Loading itself is persist's job (loader.h).
+ *
+ * Process: all. Locks: none. Crash: one that dies between taking error_taken and storing the phase has said nothing; its heir begins
+ * a new attempt, whose errors are told.
+ */
 #include "command/loading.h"
 
 #include <stdarg.h>
@@ -47,8 +56,8 @@ void
 loading_fail(struct loading_sh *l, const char *format, ...)
 {
     va_list ap;
-    uint32_t nobody = 0;
-    if (!atomic_compare_exchange_strong(&l->error_taken, &nobody, 1))
+    uint32_t taken = atomic_load(&l->error_taken), own = (uint32_t)atomic_load(&l->attempt) + 1;
+    if (taken == own || !atomic_compare_exchange_strong(&l->error_taken, &taken, own))
         return;
     va_start(ap, format);
     vsnprintf(l->error, sizeof l->error, format, ap);

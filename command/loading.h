@@ -70,7 +70,7 @@ struct loading_sh {
     _Atomic uint64_t keys, expired; /* of the last load of an RDB file */
     _Atomic uint64_t reload_asked;    /* C: raised by a worker, if the one before is answered */
     _Atomic uint64_t reload_answered; /* S of the persister */
-    _Atomic uint32_t error_taken; /* C: 1 once somebody writes the error */
+    _Atomic uint32_t error_taken; /* C: attempt + 1, once somebody writes the error of that attempt; 0: nobody does */
     char path[LOADING_PATH_MAX];  /* filled before RUNS */
     char error[LOADING_ERROR_MAX]; /* filled before FAILED */
     struct loading_part_sh part[LOADING_PARTS_MAX];
@@ -97,7 +97,7 @@ struct loading_progress {
 };
 struct loading_progress loading_progress(const struct loading_sh *l);
 
-/* Notes the first error of a load, or of a check before it: later ones are dropped. */
+/* Notes the first error of a load's attempt, or of a check before it: later ones are dropped. */
 __attribute__((format(printf, 2, 3))) void loading_fail(struct loading_sh *l, const char *format, ...);
 
 #endif
