@@ -1,4 +1,8 @@
-/* interrupt.c - SIGINT and SIGTERM as a word to look at (see interrupt.h). */
+/* interrupt.c - SIGINT and SIGTERM as a word to look at (see interrupt.h).
+ *
+ * The idea: the handler stores a word and no more; the tool looks at it between two pieces of work, ends as if its work were done so far,
+ * and leaves whole files behind. Each handler is for one signal: who sends it again ends a tool that does not come to look.
+ */
 #include "cli/interrupt.h"
 
 #include <signal.h>

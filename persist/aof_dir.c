@@ -1,4 +1,15 @@
-/* aof_dir.c - manifest and increments on the disk (see aof_dir.h). */
+/* aof_dir.c - manifest and increments on the disk (see aof_dir.h).
+ *
+ * The idea: d->manifest is always what another process would find on the disk. A change is made in a copy, the copy becomes the file
+ * by a rename, and only then takes the old one's place in memory; so what fails before the rename has nothing to undo but the files that
+ * it made. Files are never changed into others: a new base or increment has a number above all that the manifest names, history
+ * included, and what is given up becomes history first and is deleted when no manifest needs it.
+ *
+ * Where the last increment ends is not written down anywhere. The region's word (struct persist_place_sh) says how far it was known to
+ * be whole; from there whole groups are followed, and what is behind them is cut off.
+ *
+ * When there is a new increment or base is aof.c's and aof_rewrite.c's decision; groups are appended by aof_write.c.
+ */
 #include "persist/aof_dir.h"
 
 #include <errno.h>

@@ -1,4 +1,14 @@
-/* log_merge.c - from the rings to groups (see log_merge.h). */
+/* log_merge.c - from the rings to groups (see log_merge.h).
+ *
+ * The idea: which record is next is the rings' reader's business (shm_ring.h); here each becomes commands at the end of the group's
+ * bytes. In front of them room is left for the group's line, which is filled in last, when length, hash and the durable ticket are known.
+ * A record is added whole or not at all: if memory is short, the bytes are cut back, the record stays in its ring, and the group is
+ * good without it. A record whose ticket was drawn but which is not there yet is looked for again a few times, because its writer is
+ * mostly between two instructions; after that the caller is told, who has other things to do.
+ *
+ * A few groups are kept with their memory, so that a busy log allocates nothing. Writing them and letting the rings go on is aof_write.c's
+ * job, their text aof_render.c's.
+ */
 #include "persist/log_merge.h"
 
 #include <stdlib.h>

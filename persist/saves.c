@@ -1,4 +1,13 @@
-/* saves.c - when to save (see saves.h). */
+/* saves.c - when to save (see saves.h).
+ *
+ * The idea: there is no queue of requests, only numbers. Who wants a save raises what is asked for; a look compares that with what was
+ * answered, and begins one snapshot, which answers everything that had been asked for when it began. So any number of requests cost one
+ * save, and who asks while one runs gets the next. Save points and BGSAVE SCHEDULE have no number of their own: when their time has
+ * come, the process asks for a BGSAVE itself.
+ *
+ * Nothing here waits: the look is taken at every wake-up, and once more when a snapshot has ended. How the image comes about is
+ * snapshot.c's job, waiting for the answer the commands' (command/cmd_save.c).
+ */
 #include "persist/saves.h"
 
 #include <stdlib.h>
