@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/command_keys.h"
+#include "cli/command_filter.h"
 #include "cli/import_pipe.h"
 #include "cli/interrupt.h"
 #include "cli/plain.h"
@@ -29,7 +29,7 @@ struct import {
     struct source *source;
     struct import_state state;
     struct import_pipe pipe;
-    struct command_keys keys;
+    struct command_filter commands;
     struct progress progress;
     uint64_t resume_at, filtered, unreadable;
     int64_t begun_ns;
@@ -48,16 +48,16 @@ take_command(struct import *m, const struct item *item, const char **why)
     }
     if (!filter_wants_names(&m->filter) || filter_is_bracket(item))
         return import_pipe_put(&m->pipe, item);
-    switch (command_keys_match(&m->keys, &address, &m->filter, item)) {
-    case COMMAND_TAKEN:
+    switch (command_filter_match(&m->commands, &address, &m->filter, item)) {
+    case COMMAND_FILTER_TAKEN:
         return import_pipe_put(&m->pipe, item);
-    case COMMAND_LEFT:
+    case COMMAND_FILTER_LEFT:
         m->filtered++;
         return true;
-    case COMMAND_BETWEEN:
+    case COMMAND_FILTER_BETWEEN:
         return import_pipe_reject(&m->pipe, item, "a part of its keys only is asked for, or it has none and touches all");
-    case COMMAND_LOST:
-        *why = m->keys.error;
+    case COMMAND_FILTER_LOST:
+        *why = m->commands.error;
         return false;
     }
     return false;
@@ -184,7 +184,7 @@ import(struct import *m)
         plain_printf(stderr, "kvstash-cli: %s\n", m->pipe.error);
     }
     import_pipe_end(&m->pipe);
-    command_keys_close(&m->keys);
+    command_filter_close(&m->commands);
     import_state_close(&m->state, finished);
     return status;
 }
