@@ -6,7 +6,6 @@
 
 #define POOL_MIN (32u << 20)
 #define POOL_MAX (256u << 20)
-#define POOL_SLACK (2u << 20)
 #define SPANS(bytes) ((uint64_t)(bytes) / SHM_SPAN_BYTES)
 #define STEP_EXTENTS 4u
 #define SECOND_NS 1000000000LL
@@ -52,15 +51,14 @@ commit(struct pool *p, uint64_t lacking, int64_t now_ns)
 static void
 give_back(struct pool *p, uint64_t spare, int64_t now_ns)
 {
-    uint64_t enough = p->reserve + SPANS(POOL_SLACK);
-    if (spare <= enough) {
+    uint64_t extents = spare > p->reserve ? (spare - p->reserve) / SHM_SPANS_PER_EXTENT : 0;
+    if (extents == 0) {
         p->surplus_ns = 0;
         return;
     }
     if (p->surplus_ns == 0)
         p->surplus_ns = now_ns;
-    uint64_t extents = (spare - enough) / SHM_SPANS_PER_EXTENT;
-    if (now_ns - p->surplus_ns < SURPLUS_NS || extents == 0)
+    if (now_ns - p->surplus_ns < SURPLUS_NS)
         return;
     unsigned n = extents < SHM_RETURN_EXTENTS_MAX ? (unsigned)extents : SHM_RETURN_EXTENTS_MAX;
     if (shm_return_begin(p->region, p->slot, &p->giving, n) == 0)
