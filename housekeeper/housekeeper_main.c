@@ -20,6 +20,7 @@
 #include "command/usage.h"
 #include "housekeeper/pool.h"
 #include "process/process.h"
+#include "shm/shm_alloc.h"
 #include "shm/shm_cut.h"
 #include "shm/shm_epoch.h"
 #include "shm/shm_gate.h"
@@ -30,6 +31,7 @@
 #define RECLAIM_STEPS 64u      /* transactions a turn */
 #define EXPIRE_STEPS 64u       /* steps of the sweep a turn, at active-expire-effort 1 */
 #define AUDIT_SPANS 4096u      /* looked at in one turn */
+#define SPARE_NS 1000000000     /* from one look for spans that are kept in vain to the next */
 #define USAGE_NS 250000000
 #define BUSY_SLEEP_NS 1000000
 #define IDLE_SLEEP_NS 500000000 /* a second's half over hz */
@@ -40,6 +42,7 @@ struct housekeeper {
     struct expire_sweep sweep;
     uint64_t audit;            /* next span to audit */
     unsigned reclaim_shard;
+    int64_t spare_ns;          /* last look for spans that shards keep in vain */
     int64_t usage_ns;          /* last look at processor time and memory */
 };
 
@@ -86,6 +89,27 @@ reclaim_turn(struct housekeeper *k)
     return more;
 }
 
+/* Has the shards give back the empty spans that they keep against claiming them again and again: once a second that costs nothing,
+ * and what a shard needs no more is the others'. */
+static void
+spare_turn(struct housekeeper *k)
+{
+    struct shm_region *r = k->engine.region;
+    struct shm_tx *tx = &k->engine.tx;
+    if (clock_ns() - k->spare_ns < SPARE_NS || !shm_gate_is_open(r))
+        return;
+    k->spare_ns = clock_ns();
+    for (uint16_t shard = 0; shard < r->nshards; shard++) {
+        if (!shm_alloc_has_spare(r, shard) || !shm_tx_begin(tx))
+            continue;
+        shm_tx_enter(tx, &shard, 1);
+        if (tx->want == SHM_WANT_NOTHING && shm_alloc_give_spare(tx, shard))
+            shm_tx_commit(tx); /* refused: the next turn tries again */
+        else
+            shm_tx_abort(tx);
+    }
+}
+
 /* True if expired keys are left over. */
 static bool
 expire_turn(struct housekeeper *k)
@@ -116,6 +140,7 @@ turn(struct housekeeper *k)
     uint64_t wanted = atomic_load(&r->header->commit_wanted);
     struct shm_slot_sh *slot = &r->slots[k->engine.slot];
     bool reclaiming = shm_gate_is_open(r) && (clean_turn(k) | reclaim_turn(k)), hungry = pool_step(&k->pool, clock_ns(), reclaiming);
+    spare_turn(k);
     int64_t from = clock_ns();
     bool busy = reclaiming | (shm_gate_is_open(r) && expire_turn(k));
     latency_add(&k->engine, "expire-cycle", (uint64_t)(clock_ns() - from));

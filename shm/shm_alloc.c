@@ -2,7 +2,8 @@
  *
  * Each shard keeps, by class, a list of its spans with room. Allocation looks at the list's first span only, and takes
  * the first zero bit from the hint on. A span that fills up leaves the list; one that gets room again joins it at
- * the front; one that becomes empty while the class has other room goes back to the pool.
+ * the front; one that becomes empty while the class has other room goes back to the pool. As the class's only room it stays, until
+ * the housekeeper takes it: a growing hash passes through a dozen classes, and would claim a span for each of its steps.
  *
  * Process: all that change the region. Locks: the shard's. Crash: class T, undone with the transaction; claimed spans
  * are swept. Fails: tx->want.
@@ -250,21 +251,25 @@ shm_class_size_for(size_t n)
 
 /* ---- settling before the commit --------------------------------------------------------------------------------- */
 
-/* A span with no block in use goes back to the pool, unless it is the class's only room: that saves claiming it again and
- * again. Spans of the index go back all the same: all segments of a shard are of about one size at a time. */
+/* Is a span with no block in use worth keeping? As its class's only room. Spans of the index go back all the same: all segments of
+ * a shard are of about one size at a time. */
+static bool
+is_kept(const struct shm_shard_sh *s, uint64_t span, const struct shm_span_meta_sh *m)
+{
+    return m->class < SHM_CLASS_TABLE && s->room[m->class] == span + 1 && m->next == 0;
+}
+
+/* Gives a span with no block in use back to the pool. */
 static bool
 give_back(struct shm_tx *tx, struct shm_shard_sh *s, uint64_t span, struct shm_span_meta_sh *m)
 {
-    uint32_t number = (uint32_t)span + 1;
-    if (m->class < SHM_CLASS_TABLE && s->room[m->class] == number && m->next == 0)
-        return true;
     uint64_t word = atomic_load_explicit(&tx->region->span_words[span], memory_order_relaxed);
     if (shm_span_word_state(word) != SHM_SPAN_USED)
         return true; /* claimed by this very transaction */
     void *emptied = tx->emptied;
     bool ok = grow(tx, &emptied, tx->nemptied, &tx->emptied_cap, sizeof *tx->emptied);
     tx->emptied = emptied;
-    if (!ok || !list_remove(tx, s, m->class, number))
+    if (!ok || !list_remove(tx, s, m->class, (uint32_t)span + 1))
         return false;
     tx->emptied[tx->nemptied++] = span;
     uint64_t epoch = atomic_load_explicit(&tx->region->header->epoch, memory_order_relaxed);
@@ -289,7 +294,39 @@ free_block(struct shm_tx *tx, shm_off block)
     tx->resized = true;
     if (!m->listed && !list_push(tx, s, m->class, (uint32_t)span + 1))
         return false;
-    return m->used > 0 || give_back(tx, s, span, m);
+    return m->used > 0 || is_kept(s, span, m) || give_back(tx, s, span, m);
+}
+
+/* The number + 1 of a class's first span with room, if no block of it is in use; else 0. Without the shard's lock only a hint: the
+ * meta of what was ever in a list has memory. */
+static uint32_t
+spare_of(const struct shm_region *r, unsigned shard, unsigned class)
+{
+    uint32_t number = *(const volatile uint32_t *)&r->shards[shard].room[class];
+    if (number == 0 || number > r->header->spans)
+        return 0;
+    return *(const volatile uint32_t *)&r->span_metas[number - 1].used == 0 ? number : 0;
+}
+
+bool
+shm_alloc_has_spare(const struct shm_region *r, unsigned shard)
+{
+    for (unsigned class = 0; class < SHM_CLASSES; class++)
+        if (spare_of(r, shard, class))
+            return true;
+    return false;
+}
+
+bool
+shm_alloc_give_spare(struct shm_tx *tx, unsigned shard)
+{
+    xassert(tx->active && shm_tx_holds(tx, shard));
+    for (unsigned class = 0; class < SHM_CLASSES; class++) {
+        uint32_t number = spare_of(tx->region, shard, class);
+        if (number && !give_back(tx, &tx->region->shards[shard], number - 1, meta_of(tx, number)))
+            return false;
+    }
+    return true;
 }
 
 bool

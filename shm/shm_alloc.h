@@ -15,6 +15,10 @@ enum shm_want shm_alloc_want(const struct shm_region *r);
 /* Notes a claimed span among the transaction's claims; it becomes `owner`'s at the commit, is given back at an abort.
  * False: no private memory (tx->want); the span was given back. */
 bool shm_alloc_claimed(struct shm_tx *tx, uint64_t span, uint64_t word, uint16_t owner, uint8_t class);
+/* Housekeeper: gives back the spans that a shard keeps although no block of them is in use, one of each class at most. False: tx->want.
+ * The other tells without the lock whether it is worth while. */
+bool shm_alloc_give_spare(struct shm_tx *tx, unsigned shard);
+bool shm_alloc_has_spare(const struct shm_region *r, unsigned shard);
 /* Clears the bits of the freed blocks, lists spans that became empty, adds up used_bytes. False: tx->want. */
 bool shm_alloc_settle_blocks(struct shm_tx *tx);
 static inline bool

@@ -139,8 +139,7 @@ struct shm_shard_sh {
     uint64_t reclaim_head;         /* list of detached big things to free in steps (shm_reclaim) */
     uint64_t reclaim_tail;
     uint64_t keeps;                /* what a running snapshot needs: list of struct shm_keep_sh; 0 without one */
-    uint64_t empty_spans;          /* spans of this shard with no block in use, kept against thrashing */
-    uint64_t unused[3];
+    uint64_t unused[4];
     /* T: span number + 1 of the first span with room, by class */
     uint32_t room[SHM_CLASSES_MAX];
 };

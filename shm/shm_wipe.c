@@ -34,7 +34,7 @@ shm_wipe(struct shm_region *r)
     shm_cut_abort_any(r); /* what a snapshot still needs goes too */
     for (unsigned i = 0; i < r->nshards; i++) {
         struct shm_shard_sh *s = &r->shards[i];
-        s->used_bytes = s->reclaim_head = s->reclaim_tail = s->keeps = s->empty_spans = 0;
+        s->used_bytes = s->reclaim_head = s->reclaim_tail = s->keeps = 0;
         memset(s->room, 0, sizeof s->room);
         atomic_store(&s->state, SHM_SHARD_ON);
         atomic_store(&s->faults, 0);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "shm/shm_alloc.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_recover.h"
 
@@ -73,6 +74,23 @@ static bool hash_convert(struct shm_tx *tx) { return fields(tx, 512, 513); }
 static bool hash_large(struct shm_tx *tx) { return fields(tx, 0, 2000); }
 static bool hash_change(struct shm_tx *tx) { return fixture_hset(tx, "h", "f77", big, 20000) && fields(tx, 2000, 2010); }
 static bool hash_remove(struct shm_tx *tx) { return fixture_hset(tx, "h", "f77", NULL, 0); }
+/* One key through many classes leaves a span without a block in use in each. */
+static bool
+sizes(struct shm_tx *tx)
+{
+    for (size_t n = 20; n < 2000; n += n / 2)
+        if (!fixture_put(tx, "a", big, n))
+            return false;
+    return true;
+}
+static bool
+spare_back(struct shm_tx *tx)
+{
+    for (unsigned shard = 0; shard < tx->region->nshards; shard++)
+        if (!shm_alloc_give_spare(tx, shard))
+            return false;
+    return true;
+}
 static bool hash_drop(struct shm_tx *tx) { return fixture_put(tx, "h", NULL, 0); }
 
 static const struct crash_case {
@@ -95,6 +113,7 @@ static const struct crash_case {
     {"hash, tree grows", hash_large, hash_change},
     {"hash, field removed", hash_large, hash_remove},
     {"hash, unlinked", hash_large, hash_drop},
+    {"empty spans given back", sizes, spare_back},
 };
 
 /* Runs the change in a child that dies at its n-th point. True if it died there, false if it came to its end. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fixture.h"
+#include "shm/shm_alloc.h"
 #include "shm/shm_class.h"
 #include "shm/shm_read.h"
 #include "types/type_value.h"
@@ -88,6 +89,44 @@ Test(table, grows_and_shrinks, .timeout = 120)
     fixture_clear(&f);
     for (unsigned s = 0; s < f.region.nshards; s++)
         cr_assert_eq(f.region.shards[s].used_bytes, 0, "everything was given back");
+    fixture_check(&f);
+    fixture_close(&f);
+}
+
+static unsigned
+spans_in_use(const struct shm_region *r)
+{
+    unsigned n = 0;
+    for (uint64_t s = 0; s < r->header->spans; s++)
+        n += shm_span_word_state(atomic_load(&r->span_words[s])) == SHM_SPAN_USED;
+    return n;
+}
+
+/* A value that grows leaves a span of each class on its way: kept as the class's only room, until somebody asks for them. */
+Test(table, empty_spans_are_kept_and_given_back)
+{
+    struct fixture f;
+    char value[2000];
+    memset(value, 'v', sizeof value);
+    fixture_open(&f, 24);
+    uint16_t shard = fixture_shard(&f.region, "key");
+    for (size_t n = 20; n < sizeof value; n += n / 2) {
+        value[n] = '\0';
+        put(&f, "key", value);
+        value[n] = 'v';
+    }
+    unsigned before = spans_in_use(&f.region);
+    cr_assert_geq(before, 10);
+    cr_assert(shm_alloc_has_spare(&f.region, shard));
+    cr_assert(shm_tx_begin(&f.tx));
+    shm_tx_enter(&f.tx, &shard, 1);
+    cr_assert(shm_alloc_give_spare(&f.tx, shard));
+    cr_assert(shm_tx_commit(&f.tx));
+    cr_assert_eq(spans_in_use(&f.region), 2, "the key's and its segment's of %u", before);
+    cr_assert_not(shm_alloc_has_spare(&f.region, shard));
+    fixture_check(&f);
+    cr_assert(present(&f, "key"));
+    put(&f, "key", "small again");
     fixture_check(&f);
     fixture_close(&f);
 }
