@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/fd.h"
 
 static bool
 fail(char *error, const char *what, const char *path)
@@ -59,36 +60,11 @@ file_map_close(struct file_map *m)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------- */
 
-static bool
-write_all(int fd, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t did = write(fd, bytes, n);
-        if (did < 0 && errno != EINTR)
-            return false;
-        bytes += did > 0 ? did : 0;
-        n -= did > 0 ? (size_t)did : 0;
-    }
-    return true;
-}
-
-bool
-file_sync_directory(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 /* Writes and closes; takes the file away again if that fails. */
 static bool
 fill(int fd, const char *path, const char *bytes, size_t n, char *error)
 {
-    bool ok = write_all(fd, bytes, n) && fsync(fd) == 0;
+    bool ok = fd_write_all(fd, bytes, n) && fsync(fd) == 0;
     if (!ok)
         fail(error, "cannot be written", path);
     if (close(fd) != 0 && ok)
@@ -104,7 +80,7 @@ file_create(const char *path, const char *bytes, size_t n, char *error)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(error, "cannot be created", path);
-    return fill(fd, path, bytes, n, error) && (file_sync_directory(path) || fail(error, "its directory cannot be synced", path));
+    return fill(fd, path, bytes, n, error) && (fd_sync_parent(path) || fail(error, "its directory cannot be synced", path));
 }
 
 /* The file that is written aside gets the mode of the one that it will replace. */
@@ -136,5 +112,5 @@ file_replace(const char *path, const char *bytes, size_t n, char *error)
         unlink(aside);
         return false;
     }
-    return file_sync_directory(path) || fail(error, "its directory cannot be synced", path);
+    return fd_sync_parent(path) || fail(error, "its directory cannot be synced", path);
 }

@@ -26,8 +26,6 @@ void file_map_close(struct file_map *m);
 /* Writes a file aside, syncs it, puts it in the place of path and syncs the directory. Keeps the mode of what was there, else
  * 0666 less the umask. False with a sentence in error; path is then as it was. */
 bool file_replace(const char *path, const char *bytes, size_t n, char *error);
-/* Syncs the directory that the path is in. False with errno. */
-bool file_sync_directory(const char *path);
 /* Writes a new file, which must not exist, and syncs it and its directory. False with a sentence in error. */
 bool file_create(const char *path, const char *bytes, size_t n, char *error);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/crc.h"
+#include "base/fd.h"
 
 #define PIECE_BYTES (1u << 20)
 
@@ -45,16 +46,7 @@ out_file_write(struct out_file *o, const char *bytes, size_t n)
     if (o->sum)
         o->crc = crc64(o->crc, bytes, n);
     o->bytes += n;
-    while (n > 0) {
-        ssize_t did = write(o->fd, bytes, n);
-        if (did < 0 && errno == EINTR)
-            continue;
-        if (did < 0)
-            return fail(o, "cannot be written");
-        bytes += did;
-        n -= (size_t)did;
-    }
-    return true;
+    return fd_write_all(o->fd, bytes, n) || fail(o, "cannot be written");
 }
 
 bool
@@ -91,7 +83,7 @@ out_file_commit(struct out_file *o)
 {
     bool ok = out_file_flush(o, true);
     if (ok && o->path != NULL)
-        ok = (fsync(o->fd) == 0 && rename(o->aside, o->path) == 0 && file_sync_directory(o->path)) || fail(o, "cannot be put in place");
+        ok = (fsync(o->fd) == 0 && rename(o->aside, o->path) == 0 && fd_sync_parent(o->path)) || fail(o, "cannot be put in place");
     destroy(o, ok);
     return ok;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "cli/out_file.h"
 #include "cli/sink.h"
 #include "format/aof_manifest.h"
@@ -219,7 +220,7 @@ log_finish(struct sink *s)
         ok = l->increment->finish(l->increment) && ok;
     l->increment = NULL;
     ok = ok && write_manifest(l, increment, s->error);
-    if (ok && (rename(l->aside, l->path) != 0 || !file_sync_directory(l->path))) {
+    if (ok && (rename(l->aside, l->path) != 0 || !fd_sync_parent(l->path))) {
         snprintf(s->error, SINK_ERROR_MAX, "%.300s: cannot be put in place: %s", l->path, strerror(errno));
         ok = false;
     }

@@ -19,6 +19,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/fd.h"
 #include "master/hugetlb.h"
 #include "master/limits.h"
 #include "shm/shm_recover.h"
@@ -183,7 +184,7 @@ region_open_identify(const struct shm_region *r, const char *dir, struct shm_err
     id_text(r->header->lineage, text);
     snprintf(text + ID_LINEAGE, sizeof text - ID_LINEAGE, "%016lx\n", (unsigned long)r->header->hash_seed); /* random: names the region */
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write(fd, text, ID_LINEAGE + ID_REGION) == ID_LINEAGE + ID_REGION && fsync(fd) == 0;
+    bool ok = fd >= 0 && fd_write_all(fd, text, ID_LINEAGE + ID_REGION) && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
     if (ok && rename(aside, path) == 0)

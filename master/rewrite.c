@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "base/conf.h"
 #include "base/conf_edit.h"
+#include "base/fd.h"
 
 #define SNAPSHOT_TRIES 1000
 #define PATH_BYTES 4200
@@ -123,31 +123,6 @@ edit_all(struct buf *text, const char *path, bool redis)
 
 /* ---- the file ---------------------------------------------------------------------------------------------------------------- */
 
-static bool
-write_all(int fd, const struct buf *text)
-{
-    const char *at = buf_head(text), *end = at + buf_pending(text);
-    while (at < end) {
-        ssize_t n = write(fd, at, (size_t)(end - at));
-        if (n < 0 && errno != EINTR)
-            return false;
-        at += n > 0 ? n : 0;
-    }
-    return fsync(fd) == 0;
-}
-
-static bool
-sync_directory(const char *path)
-{
-    char dir[PATH_BYTES];
-    snprintf(dir, sizeof dir, "%s", path);
-    int fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 static int
 replace(const char *path, const struct buf *text)
 {
@@ -158,10 +133,10 @@ replace(const char *path, const struct buf *text)
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return errno;
-    bool ok = write_all(fd, text) && fchmod(fd, mode) == 0;
+    bool ok = fd_write_all(fd, buf_head(text), buf_pending(text)) && fsync(fd) == 0 && fchmod(fd, mode) == 0;
     int error = ok ? 0 : errno;
     close(fd);
-    if (ok && (rename(aside, path) != 0 || !sync_directory(path)))
+    if (ok && (rename(aside, path) != 0 || !fd_sync_parent(path)))
         error = errno;
     if (error)
         unlink(aside);

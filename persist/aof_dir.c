@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 
 #define MANIFEST_MAX (16u << 20)
@@ -38,22 +39,6 @@ fail(struct aof_dir *d, const char *what, const char *name)
 /* ---- the manifest ---------------------------------------------------------------------------------------------------------- */
 
 static int
-write_all(int fd, const char *bytes, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        ssize_t k = write(fd, bytes + at, n - at);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0) {
-            errno = k < 0 ? errno : EIO;
-            return -1;
-        }
-        at += (size_t)k;
-    }
-    return 0;
-}
-
-static int
 write_manifest_file(struct aof_dir *d, const struct buf *text, const char *name)
 {
     char temp[AOF_NAME_MAX + sizeof TEMP_PREFIX];
@@ -62,7 +47,7 @@ write_manifest_file(struct aof_dir *d, const struct buf *text, const char *name)
     if (fd < 0)
         return fail(d, "make the file", temp);
     int error = 0;
-    if (write_all(fd, buf_head(text), buf_pending(text)) != 0 || fsync(fd) != 0)
+    if (!fd_write_all(fd, buf_head(text), buf_pending(text)) || fsync(fd) != 0)
         error = fail(d, "write the file", temp);
     close(fd);
     if (error == 0 && renameat(d->fd, temp, d->fd, name) != 0)
@@ -281,7 +266,7 @@ aof_dir_increment(struct aof_dir *d, const struct aof_head *head, struct aof_tai
     if (tail->fd < 0)
         return fail(d, "make", name);
     aof_head_render(line, head);
-    if (write_all(tail->fd, line, sizeof line) == 0 && fsync(tail->fd) == 0 && fsync(d->fd) == 0) /* its name too: a manifest follows */
+    if (fd_write_all(tail->fd, line, sizeof line) && fsync(tail->fd) == 0 && fsync(d->fd) == 0) /* its name too: a manifest follows */
         return 0;
     int error = fail(d, "write", name);
     aof_dir_drop(d, tail);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "format/aof_in.h"
 #include "format/aof_manifest.h"
 #include "format/rdb_in.h"
@@ -250,16 +251,6 @@ survey_named(struct survey_file *f, const char *path, const char *appendfilename
 
 /* ---- the old form becomes the new one ------------------------------------------------------------------------------------------------ */
 
-static bool
-sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 /* Writes the manifest aside and puts it in its place. */
 static bool
 write_manifest(const char *path, const char *base)
@@ -273,7 +264,7 @@ write_manifest(const char *path, const char *base)
     bool ok = aof_manifest_add(&m, base, 1, AOF_FILE_BASE);
     aof_manifest_format(&m, &text);
     int fd = ok && !buf_failed(&text) ? open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644) : -1;
-    ok = fd >= 0 && write(fd, buf_head(&text), buf_pending(&text)) == (ssize_t)buf_pending(&text) && fsync(fd) == 0;
+    ok = fd >= 0 && fd_write_all(fd, buf_head(&text), buf_pending(&text)) && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
     ok = ok && rename(aside, path) == 0;
@@ -290,8 +281,8 @@ survey_upgrade(struct survey *s, const struct survey_names *names, char why[SURV
     snprintf(to, sizeof to, "%s/%s", dir, names->appendfilename);
     errno = 0;
     bool ok = mkdir(dir, 0755) == 0 || errno == EEXIST;
-    ok = ok && write_manifest(s->log.path, names->appendfilename) && sync_directory(dir);
-    ok = ok && rename(s->log_old.path, to) == 0 && sync_directory(dir) && sync_directory(names->dir);
+    ok = ok && write_manifest(s->log.path, names->appendfilename) && fd_sync_directory(dir);
+    ok = ok && rename(s->log_old.path, to) == 0 && fd_sync_directory(dir) && fd_sync_directory(names->dir);
     if (!ok)
         snprintf(why, SURVEY_WHY_MAX, "%s cannot become the base of a log in %s: %s; give the directory room and its owner", s->log_old.path, dir,
             strerror(errno));
