@@ -125,8 +125,8 @@ wish(void)
     const char *path = settings_text(&settings, PARAM_REGION);
     return (struct region_wish){.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
         .bytes = (uint64_t)settings_number(&settings, PARAM_REGION_SIZE), .shards = (unsigned)settings_number(&settings, PARAM_SHARDS),
-        .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .slots = heritage.workers + SPARE_SLOTS,
-        .shared_bytes = control_bytes(heritage.workers),
+        .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .workers = heritage.workers,
+        .slots = heritage.workers + SPARE_SLOTS, .shared_bytes = control_bytes(heritage.workers),
         .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
 }
 

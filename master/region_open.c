@@ -235,11 +235,14 @@ find(struct shm_region *r, const struct region_wish *w, const char *path, struct
     if (says == ID_LEFT_BEHIND)
         return fail(e, "the region %s was left behind: the data directory %s has gone on in another region since; name that one with --region, or "
                        "remove this one to start from the files", path, w->dir);
-    if (r->header->shared_bytes != w->shared_bytes)
-        return fail(e, "the region %s was made by another version of this program, or with another number of workers; start that one, or with "
-                       "that number, and let it save, or remove the file to start from the data directory", path);
-    if (r->nslots < w->slots)
-        return fail(e, "the region %s has room for %u processes, %u are asked for; start with fewer --workers", path, r->nslots, w->slots);
+    unsigned others = w->slots - w->workers;
+    if (r->nslots != w->slots && r->nslots > others)
+        return fail(e, "the region %s was made with %u workers, but workers is %u now; start with --workers %u (after an orderly end with "
+                       "a save the number can be changed), or remove the file to start from what the data directory %s holds",
+            path, r->nslots - others, w->workers, r->nslots - others, w->dir);
+    if (r->nslots != w->slots || r->header->shared_bytes != w->shared_bytes)
+        return fail(e, "the region %s was made by another version of this program; start that one and let it save, or remove the file to start "
+                       "from what the data directory %s holds", path, w->dir);
     return true;
 }
 

@@ -17,8 +17,9 @@ struct region_wish {
     const char *dir;        /* data directory: made if it is missing */
     const char *path;       /* the region's file; NULL: /dev/shm/kvstash-<uid>-<hash of the directory> */
     uint64_t bytes;         /* of a new region; 0: what the machine allows */
-    unsigned shards, databases, slots;
-    uint64_t shared_bytes;
+    unsigned shards, databases;
+    unsigned workers, slots; /* slots: the workers' and others', of which every region of this version has the same number */
+    uint64_t shared_bytes;   /* for so many workers */
     enum shm_hugepages hugepages;
 };
 

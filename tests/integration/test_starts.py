@@ -407,6 +407,22 @@ def foreign_regions():
         assert server.command("GET", "a") is None and server.command("GET", "b") == b"2"
 
 
+def other_workers():
+    """A region serves as many workers as it was made with: others are told how many, and change nothing."""
+    with harness.Kvstash(workers=2) as server:
+        server.command("SET", "a", "1")
+        server.kill_everything()
+        for workers in (1, 3):
+            server.workers = workers
+            status, log = status_and_log(server)
+            assert status == 1, log
+            said = "%s was made with 2 workers, but workers is %d now; start with --workers 2 " % (server.region, workers)
+            assert said in log and "remove the file to start from what the data directory %s holds" % server.dir in log, log
+        server.workers = 2
+        server.start()
+        assert server.command("GET", "a") == b"1"
+
+
 # ---- the load itself ---------------------------------------------------------------------------------------------------------
 
 def pids_of(server, kind):
@@ -605,7 +621,7 @@ def lost_reloads():
 
 def main():
     parts = (snapshots, index_made_at_once, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk,
-             left_regions, foreign_regions, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
+             left_regions, foreign_regions, other_workers, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
     only = sys.argv[1:] or [part.__name__ for part in parts]
     unknown = set(only) - {part.__name__ for part in parts}
     assert not unknown, "no such part: %s" % unknown
