@@ -55,7 +55,8 @@ def judge(server, *also):
     server.process.send_signal(signal.SIGTERM)
     assert server.wait_end() == 0
     manifest = os.path.join(folder, "appendonlydir", "appendonly.aof.manifest")
-    done = subprocess.run(["redis-check-aof", manifest], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(["redis-check-aof", manifest], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=harness.REPLY_S,
+                          check=False)
     assert done.returncode == 0 and "All AOF files and manifest are valid" in done.stdout, done.stdout
     redis = harness.Redis("--appendonly", "yes")
     shutil.copytree(os.path.dirname(manifest), os.path.join(redis.dir, "appendonlydir"))

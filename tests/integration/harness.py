@@ -29,6 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -220,6 +221,36 @@ class Connection:
             return data
 
 
+class Beside:
+    """A thread with a connection of its own that does work(connection, turn) again and again until the with-block ends. If that
+    fails, the test fails."""
+
+    def __init__(self, server, work):
+        self.connection, self.work, self.stop, self.error = server.connect(), work, threading.Event(), None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        try:
+            turn = 0
+            while not self.stop.is_set():
+                self.work(self.connection, turn)
+                turn += 1
+        except Exception as e:  # told by __exit__
+            self.error = e
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join(2 * REPLY_S)
+        assert not self.thread.is_alive(), "what runs beside the test does not end"
+        self.connection.close()
+        if self.error:
+            raise AssertionError("beside the test: %r" % self.error) from self.error
+
+
 class Server:
     """A server process in a temporary directory, on a free port of 127.0.0.1."""
 
@@ -390,7 +421,7 @@ class Kvstash(Server):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):  # children end with their master, and may have been reaped
                 os.kill(pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(STOP_S)
         wait_for("all are dead", lambda: all(is_gone(p) for p in pids))
 
     def stop(self):

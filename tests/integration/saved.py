@@ -6,12 +6,11 @@ import subprocess
 import harness
 
 
-
 def check(path):
     """redis-check-rdb must be content; returns what it prints."""
     if not shutil.which("redis-check-rdb"):
         raise harness.Skip("no redis-check-rdb here")
-    done = subprocess.run(["redis-check-rdb", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(["redis-check-rdb", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=harness.REPLY_S, check=False)
     text = done.stdout.decode("utf-8", "backslashreplace")
     assert done.returncode == 0, "redis-check-rdb of %s:\n%s" % (path, text)
     return text

@@ -3,11 +3,11 @@
 killed; replies wait for the disk with appendfsync always; writers wait when it is late, and that it ends. test_aof_faults.py is about a
 disk that fails.
 """
+import contextlib
 import glob
 import os
 import random
 import signal
-import threading
 import time
 
 import harness
@@ -62,42 +62,43 @@ def redis_reads_it():
             judge(server)
 
 
-def load(server, until, counts, number):
+def load(server, counts, number):
     """INCRs and others on keys of its own, counted when they are answered."""
     rng = random.Random(number)
-    with server.connect() as c:
-        while not until.is_set():
-            commands = []
-            for _ in range(20):
-                size = rng.choice((3, 100, 5000, 40000))
-                commands += [("INCR", "n%d" % number), ("SET", "k%d:%d" % (number, rng.randrange(50)), "x" * size),
-                             ("MSET", "a%d" % number, rng.random(), "b%d" % number, rng.random())]
-            for reply in c.pipeline(commands):
-                assert not isinstance(reply, harness.Error), reply
-            counts[number] += 20
+
+    def work(c, _):
+        commands = []
+        for _ in range(20):
+            size = rng.choice((3, 100, 5000, 40000))
+            commands += [("INCR", "n%d" % number), ("SET", "k%d:%d" % (number, rng.randrange(50)), "x" * size),
+                         ("MSET", "a%d" % number, rng.random(), "b%d" % number, rng.random())]
+        for reply in c.pipeline(commands):
+            assert not isinstance(reply, harness.Error), reply
+        counts[number] += 20
+    return harness.Beside(server, work)
+
+
+@contextlib.contextmanager
+def under_load(server):
+    """What is counted meanwhile is there afterwards."""
+    counts = [0] * 3
+    with load(server, counts, 0), load(server, counts, 1), load(server, counts, 2):
+        yield
+    for i, n in enumerate(counts):
+        assert int(server.command("GET", "n%d" % i)) == n > 0
 
 
 def persister_is_killed():
     """Under load, again and again: no reply is an error, nothing is lost, the file stays whole."""
     for policy in ("everysec", "always", "no"):
         with harness.Kvstash(*ON, "--appendfsync", policy, region_size=1 << 30) as server:
-            until, counts = threading.Event(), [0] * 3
-            threads = [threading.Thread(target=load, args=(server, until, counts, i)) for i in range(3)]
-            for t in threads:
-                t.start()
-            for _ in range(12):
-                time.sleep(random.random() * 0.2)
-                old = persister_pid(server)
-                try:
-                    os.kill(old, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-                wait_for("a new persister", lambda o=old: persister_pid(server) != o)
-            until.set()
-            for t in threads:
-                t.join(60)
-            for i in range(3):
-                assert int(server.command("GET", "n%d" % i)) == counts[i] > 0
+            with under_load(server):
+                for _ in range(12):
+                    time.sleep(random.random() * 0.2)
+                    old = persister_pid(server)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(old, signal.SIGKILL)
+                    wait_for("a new persister", lambda o=old: persister_pid(server) != o)
             wait_for("the log is written", lambda: written(server))
             judge(server)
 
@@ -107,30 +108,20 @@ def rewritings():
     for policy in ("everysec", "always"):
         with harness.Kvstash(*ON, "--appendfsync", policy, region_size=1 << 30) as server:
             assert server.command("DEBUG", "POPULATE", "20000") == "OK"
-            until, counts = threading.Event(), [0] * 3
-            threads = [threading.Thread(target=load, args=(server, until, counts, i)) for i in range(3)]
-            for t in threads:
-                t.start()
-            for i in range(6):
-                time.sleep(0.1)
-                if i == 2:
-                    assert server.command("CONFIG", "SET", "appendonly", "no") == "OK"
-                    wait_for("the file's end", lambda: server.info("persistence")["kvstash_aof_state"] == "off")
-                    assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
-                else:
-                    assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
-                if i % 2:
-                    time.sleep(random.random() * 0.03)
-                    try:
-                        os.kill(persister_pid(server), signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
-                wait_for("a new base", lambda: rewritten(server))
-            until.set()
-            for t in threads:
-                t.join(60)
-            for i in range(3):
-                assert int(server.command("GET", "n%d" % i)) == counts[i] > 0
+            with under_load(server):
+                for i in range(6):
+                    time.sleep(0.1)
+                    if i == 2:
+                        assert server.command("CONFIG", "SET", "appendonly", "no") == "OK"
+                        wait_for("the file's end", lambda: server.info("persistence")["kvstash_aof_state"] == "off")
+                        assert server.command("CONFIG", "SET", "appendonly", "yes") == "OK"
+                    else:
+                        assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
+                    if i % 2:
+                        time.sleep(random.random() * 0.03)
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(persister_pid(server), signal.SIGKILL)
+                    wait_for("a new base", lambda: rewritten(server))
             assert server.command("BGREWRITEAOF") == "Background append only file rewriting started"
             wait_for("a new base", lambda: rewritten(server) and written(server))
             parts = sorted(os.listdir(server.dir + "/appendonlydir"))

@@ -33,14 +33,17 @@ def of_page(path, section):
 
 
 def main():
-    for program in ("kvstash-cli", "kvstash-benchmark"):
+    for program in TOOLS:
         page = os.path.join(BIN, "man", program + ".1")
         for tool in [""] + TOOLS[program]:
             told, written = of_help(program, *tool.split()), of_page(page, tool.upper())
             assert len(told) > 4, told
             assert told == written, "%s %s: %s" % (program, tool, set(told.items()) ^ set(written.items()))
-        if not shutil.which("mandoc"):
-            raise harness.Skip("no mandoc here")
+    if not shutil.which("mandoc"):
+        print("not linted: no mandoc here")
+        return
+    for program in TOOLS:
+        page = os.path.join(BIN, "man", program + ".1")
         lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False, timeout=10)
         assert lint.returncode == 0 and lint.stdout == "", lint.stdout
 

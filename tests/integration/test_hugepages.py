@@ -35,17 +35,20 @@ def fill(server):
 def is_chosen_by_itself(mount):
     """Without --region, reserved pages that cover the region are where it goes."""
     with tempfile.TemporaryDirectory() as d:
-        process = subprocess.Popen([harness.KVSTASH, "--port", str(harness.free_port()), "--dir", d, "--region-size", str(REGION)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        log = ""
-        while harness.READY not in log:
-            line = process.stdout.readline()
-            assert line, log
-            log += line
-        process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=harness.STOP_S)
-        assert process.returncode == 0, log + rest
-        assert "region " + mount in log, log
+        path = os.path.join(d, "log")
+
+        def log():
+            with open(path, encoding="utf-8") as f:
+                return f.read()
+        with open(path, "wb") as f:
+            process = subprocess.Popen([harness.KVSTASH, "--port", str(harness.free_port()), "--dir", d, "--region-size", str(REGION)],
+                                       stdout=f, stderr=subprocess.STDOUT)
+        try:
+            harness.wait_for("the server is ready", lambda: process.poll() is not None or harness.READY in log())
+        finally:
+            process.terminate()
+            status = process.wait(harness.STOP_S)
+        assert status == 0 and "region " + mount in log(), log()
 
 
 def serves_on_huge_pages(mount):
@@ -54,7 +57,7 @@ def serves_on_huge_pages(mount):
         fill(server)
         master = server.process.pid
         os.kill(master, signal.SIGKILL)
-        server.process.wait()
+        server.process.wait(harness.STOP_S)
         server.start()
         with server.connect() as c:
             assert c.command("DBSIZE") == 20000

@@ -121,7 +121,7 @@ def largest_is_closed(server):
     large = server.connect()
     ids = [large.command("CLIENT", "ID")]
     large.send_raw(harness.encode("GET", "big") * 40)
-    time.sleep(0.3)  # until the sizes are known; what follows waits for what it wants
+    wait_for("its size is known", lambda: b"tot-mem=0" not in first.command("CLIENT", "LIST", "ID", *ids))
     before = int(server.info()["evicted_clients"])
     first.command("CONFIG", "SET", "maxmemory-clients", "30mb")
     wait_gone(first, ids)
@@ -183,7 +183,6 @@ def many_idle(server):
     def memory():
         return int(server.info("memory")["used_memory_rss"]) - int(server.info("memory")["region_committed_bytes"])
 
-    time.sleep(1)
     before = memory()
     idle = [server.connect() for _ in range(IDLE - 10)]
 
@@ -196,7 +195,6 @@ def many_idle(server):
     assert min(clients) > len(idle) // 10, clients
     for c in idle[::97]:
         assert c.command("PING") == "PONG"
-    time.sleep(4)  # idle buffers are given back after 2 s
     print("%d idle connections: %.0f bytes of private memory each, workers %s" % (len(idle), (memory() - before) / len(idle), clients))
     for c in idle:
         c.close()

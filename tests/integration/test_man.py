@@ -21,11 +21,9 @@ def page(name):
 def options():
     text = subprocess.run([harness.KVSTASH, "--help"], timeout=20, stdout=subprocess.PIPE, check=True).stdout.decode()
     said, parameters = text.split("parameters, each")
-    program = set(re.findall(r"--([a-z][a-z0-9-]*)", said.split("options:")[1]) )
     listed = {row.rsplit("Fl -", 1)[1].split()[0] for row in re.findall(r"^\.It (Fl .*)$", page("kvstash.8"), re.M)}
     rows = {line.split("--", 1)[1].split()[0] for line in said.split("options:")[1].splitlines() if "--" in line}
-    assert listed == rows, listed ^ rows
-    assert program >= rows
+    assert listed == rows and rows, listed ^ rows
     return set(re.findall(r"^  --(\S+)", parameters, re.M))
 
 

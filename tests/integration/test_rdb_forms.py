@@ -56,7 +56,7 @@ class Redis:
 
     def __exit__(self, *what):
         self.process.terminate()
-        self.process.wait()
+        self.process.wait(harness.STOP_S)
         self.dir.cleanup()
 
     def saved(self):
@@ -70,7 +70,7 @@ def unhex(word):
 
 def read(path, *flags):
     """{(db, key): (type, form, expiry, pieces)} and the libraries."""
-    done = subprocess.run([PRINT, *flags, path], capture_output=True, text=True)
+    done = subprocess.run([PRINT, *flags, path], capture_output=True, text=True, timeout=harness.REPLY_S)
     lines = [line.split(" ") for line in done.stdout.split("\n")[:-1]]
     assert done.returncode == 0 and lines[-1] == ["end"], done.stdout[-500:]
     keys, libraries = {}, []
@@ -227,7 +227,7 @@ def compare(r, path=None):
 
 def flips(path, what, unseen=0):
     """Flips every bit of a file; unseen: what rdb_flip may say (1 if variants may be taken, because there is no checksum)."""
-    done = subprocess.run([FLIP, path], capture_output=True, text=True)
+    done = subprocess.run([FLIP, path], capture_output=True, text=True, timeout=2 * harness.REPLY_S)
     assert 0 <= done.returncode <= unseen, "%s: %s %s" % (what, done.stdout, done.stderr)
     print("%-28s %s" % (what, done.stdout.strip()))
 

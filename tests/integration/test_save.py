@@ -278,7 +278,7 @@ def all_killed():
             c.pipeline([("SET", "key:%d" % i, "changed") for i in range(3000)])
             c.pipeline([("HSET", "hash:1", "f%d" % (2 * i), "changed") for i in range(4000)])
         server.process.kill()
-        server.process.wait()
+        server.process.wait(harness.STOP_S)
         server.start()
         with server.connect() as c:
             assert c.command("GET", "key:1") == b"changed"

@@ -8,8 +8,6 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
-WAIT_S = 10
-
 
 def listed(c, *args):
     lines = c.command("CLIENT", "LIST", *args).decode().splitlines()
@@ -48,8 +46,7 @@ def kill_means_killed(server):
         a, b = server.connect_all()
         a.command("SET", "n", "0")
         b.send_raw(harness.encode("INCR", "n") * 20000)
-        while a.command("GET", "n") == b"0":
-            pass
+        harness.wait_for("it is served", lambda: a.command("GET", "n") != b"0")
         assert a.command("CLIENT", "KILL", "TYPE", "normal") >= 1
         n = a.command("GET", "n")
         time.sleep(0.01)
@@ -125,10 +122,8 @@ def monitor_order(server):
 def death_of_a_worker(server):
     """A dead worker's clients and monitors are no longer counted; totals stay."""
     a, b = server.connect_all()
-    monitor = server.connect()
-    while server.worker_of(monitor) != 1:
-        monitor.close()
-        monitor = server.connect()
+    spare, monitor = server.connect_all()
+    spare.close()
     assert monitor.command("MONITOR") == "OK"
     before = int(server.info()["total_commands_processed"])
     b.send("DEBUG", "SEGFAULT")
@@ -137,15 +132,10 @@ def death_of_a_worker(server):
         raise AssertionError("DEBUG SEGFAULT was answered")
     except (EOFError, OSError):
         pass
-    end = time.monotonic() + WAIT_S
-    while server.info("processes")["worker1"].split("state=")[1].split(",")[0] != "up" or server.info()["process_restarts"] == "0":
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    harness.wait_for("a new worker", lambda: ",state=up," in server.info("processes")["worker1"] and server.info()["process_restarts"] != "0")
     assert a.command("PING") == "PONG"
-    end = time.monotonic() + WAIT_S
-    while len(listed(a)) != 1 or server.info()["connected_clients"] != "2":  # connections closed above may end a little later
-        assert time.monotonic() < end, (listed(a), server.info()["connected_clients"])
-        time.sleep(0.01)
+    # connections closed above may end a little later
+    harness.wait_for("two clients are counted", lambda: len(listed(a)) == 1 and server.info()["connected_clients"] == "2")
     assert int(server.info()["total_commands_processed"]) >= before
     server.expect_logged("fatal signal 11")
     for c in (a, b, monitor):
