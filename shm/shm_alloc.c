@@ -188,6 +188,17 @@ prefetch_next(const struct shm_region *r, shm_off off, uint32_t size)
         __builtin_prefetch(r->base + off + at, 1); /* behind the region's end: nothing happens */
 }
 
+/* So many bytes more of the shard are in use, in a span from which its last free block may just have been taken. */
+static bool
+taken(struct shm_tx *tx, unsigned shard, struct shm_span_meta_sh *m, uint32_t number, uint32_t bytes)
+{
+    if (m->used == m->blocks && !list_remove(tx, &tx->region->shards[shard], m->class, number))
+        return false;
+    tx->used_delta[shard] += bytes;
+    tx->resized = true;
+    return true;
+}
+
 static shm_off
 alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
 {
@@ -201,14 +212,9 @@ alloc_class(struct shm_tx *tx, unsigned shard, unsigned class)
     uint32_t number = s->room[class];
     struct shm_span_meta_sh *m = meta_of(tx, number);
     xassert(m->used < m->blocks && m->class == class && m->owner == shard);
-    uint32_t block = take_bit(tx, m);
-    if (block == UINT32_MAX)
+    uint32_t block = take_bit(tx, m), size = shm_class_size(class);
+    if (block == UINT32_MAX || !taken(tx, shard, m, number, size))
         return 0;
-    if (m->used == m->blocks && !list_remove(tx, s, class, number))
-        return 0;
-    uint32_t size = shm_class_size(class);
-    tx->used_delta[shard] += size;
-    tx->resized = true;
     shm_off off = shm_span_off(tx->region, number - 1) + (shm_off)block * size;
     prefetch_next(tx->region, off + size, size);
     return off;
@@ -225,6 +231,61 @@ shm_off
 shm_tx_alloc_table(struct shm_tx *tx, unsigned shard, size_t n)
 {
     return alloc_class(tx, shard, shm_class_of_table((uint32_t)n));
+}
+
+/* ---- runs: neighbouring blocks in the place of one larger one ------------------------------------------------------ */
+
+/* The first of n neighbouring free blocks of a span; UINT32_MAX: it has no such. */
+static uint32_t
+find_run(const struct shm_span_meta_sh *m, uint32_t n)
+{
+    uint32_t free = 0;
+    for (uint32_t b = 0; b < m->blocks; b++) {
+        free = m->bitmap[b / 64] >> (b % 64) & 1 ? 0 : free + 1;
+        if (free == n)
+            return b + 1 - n;
+    }
+    return UINT32_MAX;
+}
+
+/* A run in the class's first span with room, if others use that too and half of the run at least will be used. 0: there is none, or
+ * tx->want. */
+static shm_off
+run_of_class(struct shm_tx *tx, unsigned shard, unsigned class, uint32_t bytes)
+{
+    uint32_t number = tx->region->shards[shard].room[class], size = shm_class_size(class), n = (bytes + size - 1) / size;
+    struct shm_span_meta_sh *m = number ? meta_of(tx, number) : NULL;
+    if (!m || m->used == 0 || n * size > 2 * bytes)
+        return 0;
+    uint32_t first = find_run(m, n);
+    if (first == UINT32_MAX)
+        return 0;
+    for (uint32_t b = first; b < first + n; b++)
+        if (!shm_tx_set64(tx, &m->bitmap[b / 64], m->bitmap[b / 64] | 1ull << (b % 64)))
+            return 0;
+    if (!shm_tx_set32(tx, &m->used, m->used + n) || !taken(tx, shard, m, number, n * size))
+        return 0;
+    return shm_span_off(tx->region, number - 1) + (shm_off)first * size;
+}
+
+shm_off
+shm_tx_alloc_run(struct shm_tx *tx, unsigned shard, size_t n)
+{
+    const struct shm_shard_sh *s = &tx->region->shards[shard];
+    unsigned own = shm_class_of((uint32_t)n);
+    shm_off off = 0;
+    xassert(tx->active && shm_tx_holds(tx, shard));
+    for (unsigned class = 0; class < SHM_CLASS_TABLE && !off && tx->want == SHM_WANT_NOTHING && !s->room[own]; class++)
+        off = run_of_class(tx, shard, class, (uint32_t)n);
+    return off ? off : alloc_class(tx, shard, own);
+}
+
+void
+shm_tx_free_run(struct shm_tx *tx, shm_off run, size_t n)
+{
+    size_t size = shm_block_size(tx->region, run);
+    for (size_t at = 0; at < n; at += size)
+        shm_tx_free(tx, run + at);
 }
 
 void

@@ -75,6 +75,20 @@ room_of(const struct walk *w, shm_off off)
     return shm_class_size(w->r->span_metas[shm_span_of(w->r, off)].class);
 }
 
+/* The blocks behind the first of what may be a run of them. */
+static bool
+reach_rest(struct walk *w, shm_off off, size_t n, const char *what)
+{
+    if (shm_span_of(w->r, off) != shm_span_of(w->r, off + n - 1)) {
+        fault(w, "shard %u: %s at %lx goes on behind its span", w->shard, what, (unsigned long)off);
+        return false;
+    }
+    for (size_t at = room_of(w, off); at < n; at += room_of(w, off))
+        if (!reach(w, off + at, what))
+            return false;
+    return true;
+}
+
 /* ---- what entries refer to ------------------------------------------------------------------------------- */
 
 static void check_tree(struct walk *w, uint64_t root, uint64_t expected, bool reclaiming);
@@ -194,6 +208,8 @@ check_child(struct walk *w, uint64_t word, bool reclaiming, unsigned depth)
     }
     const struct shm_node_sh *n = (const struct shm_node_sh *)(const void *)t;
     uint64_t last = 0;
+    if (!reach_rest(w, word, sizeof *n, "node"))
+        return;
     for (unsigned i = 0; i < SHM_NODE_CHILDREN; i++) {
         uint64_t child = n->child[i];
         if (child != last)

@@ -28,7 +28,7 @@
 typedef uint64_t shm_off;
 
 #define SHM_MAGIC 0x486174735F56784BULL /* "KxV_staH" */
-#define SHM_CORE_VERSION 6u             /* format of the durable part: class T and O structures */
+#define SHM_CORE_VERSION 7u             /* format of the durable part: class T and O structures */
 #define SHM_BASE_ADDRESS 0x200000000000UL
 
 #define SHM_EXTENT_BYTES (2u << 20)

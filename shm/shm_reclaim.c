@@ -56,7 +56,7 @@ step_node(struct shm_tx *tx, unsigned shard, struct shm_node_sh *node, unsigned 
         if (!shm_reclaim_push(tx, shard, shm_table_off(word)))
             return false;
     }
-    shm_tx_free(tx, shm_off_of(tx->region, node));
+    shm_tx_free_run(tx, shm_off_of(tx->region, node), sizeof *node);
     *blocks -= *blocks ? 1 : 0;
     return true;
 }

@@ -306,20 +306,33 @@ resize_segment(struct shm_tx *tx, const struct shm_tree *t, const struct spot *a
     return true;
 }
 
+/* A node whose children are to be set. The one below the root of a keyspace is the only one in a shard of up to some 20,000 keys, so
+ * it lies among the entries: spans of their own would be 2 MB with 64 shards. Further nodes don't, because nodes outlive the entries
+ * beside them, and would hold their spans. NULL: tx->want. */
+static struct shm_node_sh *
+node_new(struct shm_tx *tx, const struct shm_tree *t, unsigned level)
+{
+    bool first = level == t->skip_bits && t->position_of == shm_table_key_position;
+    shm_off off = first ? shm_tx_alloc_run(tx, t->shard, sizeof(struct shm_node_sh)) : shm_tx_alloc(tx, t->shard, sizeof(struct shm_node_sh));
+    if (!off)
+        return NULL;
+    struct shm_node_sh *node = shm_at(t->region, off);
+    memset(node, 0, sizeof *node);
+    node->magic = SHM_NODE_MAGIC;
+    node->level = level;
+    return node;
+}
+
 /* Hangs the two halves in a new node below the word that held the segment. */
 static bool
 split_below(struct shm_tx *tx, const struct shm_tree *t, const struct spot *at, uint64_t low, uint64_t high)
 {
-    shm_off off = shm_tx_alloc(tx, t->shard, sizeof(struct shm_node_sh));
-    if (!off)
+    struct shm_node_sh *node = node_new(tx, t, at->level);
+    if (!node)
         return false;
-    struct shm_node_sh *node = shm_at(t->region, off);
-    memset(node, 0, sizeof *node);
-    node->magic = SHM_NODE_MAGIC;
-    node->level = at->level;
     for (unsigned i = 0; i < SHM_NODE_CHILDREN; i++)
         node->child[i] = i < SHM_NODE_CHILDREN / 2 ? low : high;
-    return set_children(tx, at->word, 1, off);
+    return set_children(tx, at->word, 1, shm_off_of(t->region, node));
 }
 
 /* Splits a segment of the largest size in two such. The lower half stays where the segment was: so a shard of 8, 16, 32 .. of them
@@ -391,13 +404,9 @@ make_subtree(struct shm_tx *tx, const struct shm_tree *t, struct form form, unsi
         struct shm_segment_sh *s = segment_new(tx, t, form.buckets, form.depth, prefix);
         return s ? segment_word(t, s) : 0;
     }
-    shm_off off = shm_tx_alloc(tx, t->shard, sizeof(struct shm_node_sh));
-    if (!off)
+    struct shm_node_sh *node = node_new(tx, t, level);
+    if (!node)
         return 0;
-    struct shm_node_sh *node = shm_at(t->region, off);
-    memset(node, 0, sizeof *node);
-    node->magic = SHM_NODE_MAGIC;
-    node->level = level;
     unsigned below = level + SHM_NODE_BITS, repeats = form.depth < below ? 1u << (below - form.depth) : 1;
     for (unsigned i = 0; i < SHM_NODE_CHILDREN; i += repeats) {
         uint64_t word = make_subtree(tx, t, form, form.depth < below ? form.depth : below, prefix | (uint64_t)i << (64 - below));
@@ -406,7 +415,7 @@ make_subtree(struct shm_tx *tx, const struct shm_tree *t, struct form form, unsi
         for (unsigned k = 0; k < repeats; k++)
             node->child[i + k] = word;
     }
-    return off;
+    return shm_off_of(t->region, node);
 }
 
 bool

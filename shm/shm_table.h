@@ -49,6 +49,8 @@ struct shm_segment_sh {
 };
 _Static_assert(sizeof(struct shm_segment_sh) == 64, "one cache line");
 
+/* In one block, or in neighbouring ones of a smaller class (shm_tx_alloc_run). Never in memory of the index's classes: a late reader
+ * may store clocks there. */
 struct shm_node_sh {
     uint32_t magic;        /* SHM_NODE_MAGIC */
     uint32_t level;        /* position bits in front of this node's 6 */

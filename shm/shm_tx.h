@@ -157,6 +157,10 @@ bool shm_tx_is_fresh(const struct shm_tx *tx, const void *p);
  * readers without locks may scribble access clocks into (segments only). */
 shm_off shm_tx_alloc(struct shm_tx *tx, unsigned shard, size_t n);
 shm_off shm_tx_alloc_table(struct shm_tx *tx, unsigned shard, size_t n);
+/* The same for what a shard has one of, in neighbouring blocks of another class's span rather than in a span of its own; 8-byte
+ * aligned, freed by shm_tx_free_run with the same n. */
+shm_off shm_tx_alloc_run(struct shm_tx *tx, unsigned shard, size_t n);
+void shm_tx_free_run(struct shm_tx *tx, shm_off run, size_t n);
 /* Frees at the commit. The block's content stays untouched until then. */
 void shm_tx_free(struct shm_tx *tx, shm_off block);
 /* Usable bytes of a block (its class's size), and the size a request of n would get. */

@@ -131,6 +131,45 @@ Test(table, empty_spans_are_kept_and_given_back)
     fixture_close(&f);
 }
 
+static unsigned
+spans_of_class(const struct shm_region *r, unsigned class)
+{
+    unsigned n = 0;
+    for (uint64_t s = 0; s < r->header->spans; s++) {
+        uint64_t word = atomic_load(&r->span_words[s]);
+        n += shm_span_word_state(word) == SHM_SPAN_USED && shm_span_word_class(word) == class;
+    }
+    return n;
+}
+
+/* The node that a shard has one of lies among the entries, whatever their size; further ones have spans of their own. */
+Test(table, first_node_needs_no_span, .timeout = 120)
+{
+    static const size_t values[] = {1, 30, 100, 300, 500, 1000, 3000};
+    char key[32], value[4000];
+    memset(value, 'v', sizeof value);
+    for (unsigned v = 0; v < sizeof values / sizeof values[0]; v++) {
+        struct fixture f;
+        fixture_open(&f, 64);
+        value[values[v]] = '\0';
+        for (int i = 0; i < KEYS / 3; i++) {
+            snprintf(key, sizeof key, "key:%d", i);
+            put(&f, key, value);
+        }
+        value[values[v]] = 'v';
+        for (unsigned s = 0; s < f.region.nshards; s++)
+            cr_assert(!shm_table_is_segment(shm_region_dbroot(&f.region, s, 0)->tree.root), "its root is a node");
+        unsigned own = spans_of_class(&f.region, shm_class_of(sizeof(struct shm_node_sh)));
+        cr_assert_eq(own, values[v] == 3000 ? f.region.nshards : 0, "%u spans beside values of %zu", own, values[v]);
+        fixture_check(&f);
+        fixture_clear(&f);
+        for (unsigned s = 0; s < f.region.nshards; s++)
+            cr_assert_eq(f.region.shards[s].used_bytes, 0, "everything was given back");
+        fixture_check(&f);
+        fixture_close(&f);
+    }
+}
+
 /* Per cent of the memory lent to the index that holds segments. */
 static unsigned
 index_filled(const struct shm_region *r)
