@@ -169,7 +169,9 @@ def read_until(fd, text):
     while text not in got:
         ready, _, _ = select.select([fd], [], [], RUN_S)
         assert ready, "no %r in %r" % (text, got)
-        got += os.read(fd, 65536)
+        more = os.read(fd, 65536)
+        assert more, "the end instead of %r behind %r" % (text, got)
+        got += more
     return got
 
 
@@ -194,6 +196,7 @@ def prompt(server):
     os.write(fd, b"help\n")
     assert b"COMMAND DOCS" in read_until(fd, b"[2]> ")
     os.write(fd, b"quit\n")
+    harness.wait_for("its end", lambda: harness.is_gone(pid))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(fd)
 

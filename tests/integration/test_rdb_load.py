@@ -83,10 +83,11 @@ def first_damage(folder):
     loaders' keys, and of a key and what stands behind it."""
     names = [b"bad%d" % i for i in range(40)]
     cut = b"\x0d\x0d\x00\x00\x00\x02\x00\x81f\x02\x85v\x02\xff"
-    good = b"".join(record(0, b"good%d" % i, b"\x01v") for i in range(2000))
+    few = b"".join(record(0, b"good%d" % i, b"\x01v") for i in range(2000))
+    many = b"".join(record(0, b"good%d" % i, b"\x3c" + b"v" * 60) for i in range(20000))  # a second loader is worth it
     path = os.path.join(folder, "first.rdb")
 
-    def told(first, *behind):
+    def told(good, first, *behind):
         with open(path, "wb") as f:
             f.write(b"REDIS0010\xfe\x00" + good + record(16, first, cut) + b"".join(behind))
         said = refused(folder, path)
@@ -96,11 +97,12 @@ def first_damage(folder):
         assert value <= place < value + 1 + len(cut), said
 
     end = b"\xff" + bytes(8)
-    for order in (names, names[::-1]):
-        told(order[0], *[record(16, name, cut) for name in order[1:]], end)
-        told(order[0], record(1, b"foreign", b"\x01e"), end)
-        told(order[0], record(0, b"torn", b"\x05v"))
-        told(order[0], good, end)
+    for good in (few, many):
+        for order in (names, names[::-1], names[20:] + names[:20]):
+            told(good, order[0], *[record(16, name, cut) for name in order[1:]], end)
+            told(good, order[0], record(1, b"foreign", b"\x01e"), end)
+            told(good, order[0], record(0, b"torn", b"\x05v"))
+            told(good, order[0], good, end)
 
 
 def main():
