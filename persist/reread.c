@@ -1,4 +1,10 @@
-/* reread.c - the data written and read back behind the gate (see reread.h). */
+/* reread.c - the data written and read back behind the gate (see reread.h).
+ *
+ * The idea: a few steps, of which each turn of the persister's loop takes what can be taken now. The save or the end of the log that is
+ * waited for is the persister's own work in the same loop; only the check and the load are one call each, while the gate keeps
+ * everybody out. The steps are private and need not outlive the process: what is asked stands in reload_asked, and how far it came in
+ * the region's state (gate closed: the data are whole; LOADING: they are not), so a successor knows from these two where to begin.
+ */
 #include "persist/reread.h"
 
 #include <stdio.h>

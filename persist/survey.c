@@ -1,4 +1,10 @@
-/* survey.c - heads and ends of the files in a data directory (see survey.h). */
+/* survey.c - heads and ends of the files in a data directory (see survey.h).
+ *
+ * The idea: lineage and ticket stand at the front of an RDB file and of an increment, and the newest ticket of a log in its last whole
+ * group. Groups carry checks of their own and can be found from anywhere, so the end is looked at in pieces that grow until one has a
+ * group in it. Of a log's files each is looked at in order, and a later one's word counts. What a load would find wrong elsewhere is
+ * the load's to tell.
+ */
 #include "persist/survey.h"
 
 #include <dirent.h>
