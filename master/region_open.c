@@ -237,9 +237,9 @@ find(struct shm_region *r, const struct region_wish *w, const char *path, struct
                        "remove this one to start from the files", path, w->dir);
     unsigned others = w->slots - w->workers;
     if (r->nslots != w->slots && r->nslots > others)
-        return fail(e, "the region %s was made with %u workers, but workers is %u now; start with --workers %u (after an orderly end with "
-                       "a save the number can be changed), or remove the file to start from what the data directory %s holds",
-            path, r->nslots - others, w->workers, r->nslots - others, w->dir);
+        return fail(e, "the region %s was made with %u workers, but workers is %u now; start with --workers %u, or remove the file to start "
+                       "from what the data directory %s holds (a server with %u workers can save there first)",
+            path, r->nslots - others, w->workers, r->nslots - others, w->dir, r->nslots - others);
     if (r->nslots != w->slots || r->header->shared_bytes != w->shared_bytes)
         return fail(e, "the region %s was made by another version of this program; start that one and let it save, or remove the file to start "
                        "from what the data directory %s holds", path, w->dir);

@@ -416,7 +416,7 @@ def other_workers():
             server.workers = workers
             status, log = status_and_log(server)
             assert status == 1, log
-            said = "%s was made with 2 workers, but workers is %d now; start with --workers 2 " % (server.region, workers)
+            said = "%s was made with 2 workers, but workers is %d now; start with --workers 2, " % (server.region, workers)
             assert said in log and "remove the file to start from what the data directory %s holds" % server.dir in log, log
         server.workers = 2
         server.start()
