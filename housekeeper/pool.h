@@ -3,7 +3,7 @@
  * Committing an extent costs 0.3 to 6 ms, so it is done here and not by who needs it. The reserve is what a quarter of
  * the last second used, between POOL_MIN and POOL_MAX; while there is something on the reclaim lists, half of POOL_MIN is
  * enough, because freeing costs less than committing. Whole extents that have been beyond the reserve for some seconds go back to
- * the file system, from the end (shm_return.h): at rest less than one extent is beyond it.
+ * the file system, from the end (shm_return.h): at rest less than one is beyond it, unless the last one is in use.
  *
  * When the file system has no more, the limit of the region is set to what is committed: writers then get -OOM instead
  * of waiting for memory that will not come; the limit is tried again each second.
