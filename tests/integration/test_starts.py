@@ -333,6 +333,7 @@ def full_disk():
         refused(server, "No space left on device", "room")
     finally:
         subprocess.run(["umount", small], check=False)
+        server.discard()  # its directory could not be removed with a file system in it
 
 
 # ---- regions -----------------------------------------------------------------------------------------------------------------
