@@ -6,17 +6,13 @@
  * While it walks, an idle watcher keeps the loop turning: each turn is some steps, between which the loop's other work is done. It
  * rests while the file thread is behind, or a lock was not to be had.
  *
- * Writers may share the core. With a long slice (base/slice.h) a worker that wakes mostly has it at once; but the scheduler makes one
- * wait that had more than its share just before, and then the walk would go on beside it for as long as it likes. So the core is
- * given up after each step, some 25 us. After a wait for the core the walk goes on for a third as long first, so that a core which
- * others fill does not stop the snapshot: beside one that never sleeps it has a quarter of the core.
+ * Writers may share the core, so it is given up after each step, some 25 us, and others that fill it leave the walk a quarter (base/slice.h).
  *
  * Process: persister, main thread. Locks, crash, fails: see snapshot.h.
  */
 #include "persist/snapshot.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +28,6 @@
 #include "shm/shm_lock.h"
 
 #define TURN_NS 250000           /* of steps in one turn of the loop */
-#define WAITS_FOR_WORK 3         /* the core is kept for so many times less than the last wait for it, but */
-#define WORK_MAX_NS 2000000      /* never longer than this */
 #define PATIENCE_US 50           /* for a shard's lock, a step */
 #define CUT_TRIES_NS 50000000    /* after so long the cut waits for locks as long as it takes */
 #define AGAIN_S 0.001            /* from a lock that was not to be had to the next try */
@@ -65,7 +59,7 @@ struct snapshot {
     char why[FILE_ASIDE_WHY_MAX];
     uint64_t crc, bytes;
     int64_t began_ns, told_ns;
-    int64_t waited_ns, core_ns; /* the last wait for the core; since when it is had */
+    struct slice_work work;
 };
 
 /* ---- watchers ----------------------------------------------------------------------------------------------------------- */
@@ -201,7 +195,7 @@ begin_walk(struct snapshot *s)
         return;
     }
     s->step = WALKS;
-    s->waited_ns = s->core_ns = 0;
+    s->work = (struct slice_work){0};
     slice_set(SLICE_LONG);
     put_header(s);
     rdb_write_begin(&s->write, &s->out, s->engine->region, &s->cut,
@@ -307,19 +301,6 @@ walk_slowly(struct snapshot *s, int64_t delay_us)
         rest_for(s, (double)(s->walk.keys - before) * (double)delay_us / 1e6);
 }
 
-/* The core to a worker that waits for it, after each step; the time then. */
-static int64_t
-give_way(struct snapshot *s)
-{
-    int64_t now = clock_ns(), owed = s->waited_ns / WAITS_FOR_WORK;
-    if (now - s->core_ns < (owed < WORK_MAX_NS ? owed : WORK_MAX_NS))
-        return now;
-    sched_yield();
-    s->core_ns = clock_ns();
-    s->waited_ns = s->core_ns - now;
-    return s->core_ns;
-}
-
 static void
 walk_turn(struct snapshot *s)
 {
@@ -327,7 +308,7 @@ walk_turn(struct snapshot *s)
     if (delay_us > 0)
         walk_slowly(s, delay_us);
     else
-        while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && give_way(s) < until)
+        while (file_thread_bytes(s->thread) < BEHIND_BYTES && walk_step(s, TYPE_WALK_BUDGET) && slice_yield(&s->work) < until)
             ;
     if (s->step != WALKS)
         return;

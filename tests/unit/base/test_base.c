@@ -1,9 +1,14 @@
-/* test_base.c - buffers and checksums. */
+/* test_base.c - buffers, checksums, shares of a core. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/crc.h"
 #include "base/slice.h"
 
@@ -77,4 +82,51 @@ Test(slice, is_had_and_given_back_where_there_are_slices)
         cr_skip_test("this kernel has no slices (before Linux 6.12), or forbids them");
     cr_assert(slice_set(SLICE_USUAL), "needs no privileges");
     cr_assert(slice_set(SLICE_LONG), "nor does it again");
+}
+
+static _Atomic bool spinning;
+
+static void *
+spin(void *cpu_ns)
+{
+    struct timespec t;
+    while (atomic_load(&spinning))
+        ;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    *(int64_t *)cpu_ns = t.tv_sec * 1000000000 + t.tv_nsec;
+    return NULL;
+}
+
+/* Work in pieces of 20 us for so long; its processor time. */
+static int64_t
+work_in_pieces(int64_t ns)
+{
+    struct slice_work work = {0};
+    struct timespec t;
+    int64_t began = clock_ns(), now = began;
+    while (now - began < ns) {
+        for (int64_t piece = clock_ns(); clock_ns() - piece < 20000;)
+            ;
+        now = slice_yield(&work);
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Without what slice_yield remembers it is 20 us of every 4 ms. */
+Test(slice, work_that_gives_the_core_up_has_a_part_of_it_beside_a_thread_that_never_sleeps)
+{
+    pthread_t other;
+    int64_t others_ns = 0;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    atomic_store(&spinning, true);
+    cr_assert_eq(pthread_create(&other, NULL, spin, &others_ns), 0);
+    slice_set(SLICE_LONG);
+    int64_t own_ns = work_in_pieces(500000000);
+    atomic_store(&spinning, false);
+    pthread_join(other, NULL);
+    cr_assert_gt(own_ns, others_ns / 10, "%ld ns of work, %ld of the other", (long)own_ns, (long)others_ns);
 }
