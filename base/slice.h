@@ -6,7 +6,7 @@
  * the others by a whole slice (Linux 6.18), which with 20 ms left a snapshot 3 % of a core that another thread filled.
  *
  * That is not enough: most kernels let nobody interrupt a system call (PREEMPT_NONE, PREEMPT_VOLUNTARY), and a thread that had more than
- * its share just before waits whatever the slices are. So such work is cut into pieces of 20 to 30 us, system calls too, with
+ * its share just before waits whatever the slices are. So such work is cut into pieces of some 20 us, system calls too, with
  * slice_yield between them.
  *
  * Process: any. Fails: never; Linux before 6.12 has slices of its own, see slice_set.
