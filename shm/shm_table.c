@@ -682,8 +682,10 @@ ahead_follow(const struct shm_region *r, struct shm_ahead *a, uint64_t word, uns
             return;
         if (a->inserts)
             __builtin_prefetch(s, 1);
-        a->next = &s->bucket[shm_table_home(a->position, shm_table_word_depth(word), buckets)];
-        a->level = SHM_AHEAD_BUCKET;
+        unsigned home = shm_table_home(a->position, shm_table_word_depth(word), buckets);
+        a->next = &s->bucket[home];
+        a->level = SHM_AHEAD_HOME;
+        a->behind = (uint8_t)(buckets - 1 - home);
     } else {
         const struct shm_node_sh *node = peek(r, word, sizeof *node);
         if (!node || level + SHM_NODE_BITS > 64)
@@ -715,22 +717,37 @@ prefetch_block(const struct shm_region *r, shm_off off)
         __builtin_prefetch(r->base + line);
 }
 
+/* Goes on from the home to the buckets behind it, until one has an entry that may be the key's. */
+static bool
+ahead_bucket(const struct shm_region *r, struct shm_ahead *a)
+{
+    const struct shm_bucket_sh *b = a->next;
+    unsigned match = shm_table_match(b, a->position);
+    if (a->level == SHM_AHEAD_HOME) {
+        if (a->inserts)
+            shm_table_fetch_behind(b);
+        a->level = SHM_AHEAD_BEHIND;
+        a->behind = a->behind < b->reach ? a->behind : b->reach;
+    }
+    for (unsigned left = match; left; left &= left - 1)
+        prefetch_block(r, atomic_load_explicit(&b->slot[shm_table_match_slot(left)], memory_order_relaxed) << 16 >> 16);
+    a->next = match || a->behind == 0 ? NULL : b + 1;
+    if (a->next) {
+        a->behind--;
+        __builtin_prefetch(a->next);
+    }
+    return a->next != NULL;
+}
+
 bool
 shm_table_ahead_step(const struct shm_region *r, struct shm_ahead *a)
 {
     if (!a->next)
         return false;
-    if (a->level != SHM_AHEAD_BUCKET) {
-        ahead_follow(r, a, atomic_load_explicit((const _Atomic uint64_t *)a->next, memory_order_relaxed), a->level);
-        return a->next != NULL;
-    }
-    const struct shm_bucket_sh *b = a->next;
-    if (a->inserts)
-        shm_table_fetch_behind(b);
-    for (unsigned match = shm_table_match(b, a->position); match; match &= match - 1)
-        prefetch_block(r, atomic_load_explicit(&b->slot[shm_table_match_slot(match)], memory_order_relaxed) << 16 >> 16);
-    a->next = NULL;
-    return false;
+    if (a->level == SHM_AHEAD_HOME || a->level == SHM_AHEAD_BEHIND)
+        return ahead_bucket(r, a);
+    ahead_follow(r, a, atomic_load_explicit((const _Atomic uint64_t *)a->next, memory_order_relaxed), a->level);
+    return a->next != NULL;
 }
 
 /* ---- prefetching, with the lock --------------------------------------------------------------------------------------- */

@@ -207,10 +207,12 @@ bool shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct
 struct shm_ahead {
     uint64_t position;
     const void *next; /* a word of a node, or a bucket; NULL: done */
-    uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_BUCKET: next is a bucket */
+    uint8_t level;    /* position bits in front of the word's choice; SHM_AHEAD_HOME, SHM_AHEAD_BEHIND: next is a bucket */
+    uint8_t behind;   /* buckets behind next that may be looked at: at the home all of the segment, then what its reach leaves */
     bool inserts;     /* set before the first step: the segment's header and the buckets behind the home are brought too */
 };
-#define SHM_AHEAD_BUCKET 255u
+#define SHM_AHEAD_HOME 255u
+#define SHM_AHEAD_BEHIND 254u
 /* The first step. */
 void shm_table_ahead(const struct shm_tree *t, uint64_t position, struct shm_ahead *a);
 /* A further one; false when there is nothing more to do. */

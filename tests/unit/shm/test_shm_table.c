@@ -21,6 +21,22 @@ put(struct fixture *f, const char *key, const char *value)
     cr_assert(shm_tx_commit(&f->tx));
 }
 
+/* Looking ahead ends, and at a bucket that has an entry with the key's tag, if one from its home to the segment's end has the key. */
+static void
+look_ahead(struct fixture *f, const struct shm_tree *t, uint64_t position, const struct shm_bucket_sh *home, const struct shm_place *found)
+{
+    struct shm_ahead a = {0};
+    const struct shm_bucket_sh *last = NULL, *has = found ? (const void *)((uintptr_t)found->slot & ~(uintptr_t)63) : NULL;
+    shm_table_ahead(t, position, &a);
+    for (unsigned steps = 0; a.next; steps++) {
+        cr_assert(steps < 64 / SHM_NODE_BITS + SHM_SEGMENT_BUCKETS_MAX, "looking ahead does not end");
+        if (a.level == SHM_AHEAD_HOME || a.level == SHM_AHEAD_BEHIND)
+            last = a.next;
+        shm_table_ahead_step(&f->region, &a);
+    }
+    cr_assert(!has || has < home || (last && shm_table_match(last, position)));
+}
+
 static bool
 present(struct fixture *f, const char *key)
 {
@@ -36,6 +52,7 @@ present(struct fixture *f, const char *key)
     cr_assert(!found || (home >= p.segment->bucket && home < p.segment->bucket + p.segment->buckets), "the home is in the key's segment");
     if (home)
         shm_table_fetch_behind(home);
+    look_ahead(f, &t, position, home, found ? &p : NULL);
     return found;
 }
 
