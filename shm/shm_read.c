@@ -6,6 +6,7 @@
  */
 #include "shm/shm_read.h"
 
+#include "base/bytes.h"
 #include "shm/shm_class.h"
 #include "shm/shm_crash.h"
 #include "shm/shm_gate.h"
@@ -89,7 +90,7 @@ attempt_once(const struct attempt *a, uint64_t position, const char *key, size_t
             if (!copy_entry(a, slot << 16 >> 16, out, room))
                 return SHM_READ_RETRY;
             const struct shm_entry_sh *e = out;
-            if (shm_entry_klen(e) != klen || memcmp(shm_entry_key(e), key, klen) != 0)
+            if (shm_entry_klen(e) != klen || !bytes_equal(shm_entry_key(e), key, klen))
                 continue;
             if (clock_now >= 0 && atomic_load_explicit(&b->clock[i], memory_order_relaxed) != clock_now)
                 atomic_store_explicit(&b->clock[i], (uint16_t)clock_now, memory_order_relaxed);
