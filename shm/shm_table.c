@@ -661,11 +661,12 @@ shm_table_random(const struct shm_tree *t, const uint64_t random[2], struct shm_
 
 /* ---- prefetching, without any lock: what is followed is checked against the committed region --------------------- */
 
+/* A word may be of memory that is something else by now, and lead anywhere. */
 static const void *
 peek(const struct shm_region *r, uint64_t off, size_t bytes)
 {
     uint64_t end = r->header->off_extents + atomic_load_explicit(&r->header->committed_extents, memory_order_relaxed) * SHM_EXTENT_BYTES;
-    return off >= r->header->off_extents && off < end && bytes <= end - off ? r->base + off : NULL;
+    return off % 8 == 0 && off >= r->header->off_extents && off < end && bytes <= end - off ? r->base + off : NULL;
 }
 
 /* Sets what the next step reads, behind a word that is at `level`. */
