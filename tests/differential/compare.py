@@ -94,10 +94,12 @@ def scan_step(argv, a, b, ctx):
     (ka, (ca, ea)), (kb, (cb, eb)) = a, b
     if ka != kb or ca[0] != cb[0] or ea[0] != eb[0]:
         return False
-    if argv[0].lower() == b"hscan" and ctx.get("encoding") == b"listpack":
+    of_hash = argv[0].lower() == b"hscan"
+    if of_hash and ctx.get("encoding") == b"listpack":
         return False
-    if ca[1] == b"0" and cb[1] == b"0" and len(argv) > 1 and (argv[1] == b"0" or argv[2:3] == [b"0"]):
-        if argv[0].lower() == b"hscan":
+    began_with = argv[2:3] if of_hash else argv[1:2]  # a key may be called 0
+    if ca[1] == b"0" and cb[1] == b"0" and began_with == [b"0"]:
+        if of_hash:
             return Counter(map(freeze, (("*", list(p)) for p in pairs(ea[1])))) == Counter(map(freeze, (("*", list(p)) for p in pairs(eb[1]))))
         return any_order(argv, ea, eb, ctx)
     return True
