@@ -31,8 +31,8 @@ struct file_aside_end {
 };
 typedef void file_aside_finished_fn(void *arg, const struct file_aside_end *end);
 
-/* Begins a file in the directory (the descriptor stays the caller's and open until the end). incremental: sync every 4 MiB, so
- * that the last sync finds little left. NULL: no private memory. */
+/* Begins a file in the directory (the descriptor stays the caller's and open until the end). incremental: past the system's
+ * cache, or with a sync every 4 MiB, so that the last sync finds little left. NULL: no private memory. */
 struct file_aside *file_aside_begin(struct file_thread *t, int dir, const char *name, bool incremental);
 /* Appends the buffer's bytes, which become the file's; the buffer is empty then, with the memory of an earlier one if there is any.
  * False: no private memory, which will be told by `finished` too. */

@@ -11,10 +11,28 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PIECE (1u << 20)
 #define PIECES 10u
+
+/* What the file system does with a write. */
+static _Atomic enum { TAKES_ALL, TAKES_NONE_DIRECTLY, TAKES_SHORT_ONES } takes;
+static _Atomic unsigned direct_writes;
+
+/* In libc's place. */
+ssize_t
+write(int fd, const void *bytes, size_t n)
+{
+    bool direct = (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
+    direct_writes += direct;
+    if (direct && takes == TAKES_NONE_DIRECTLY) {
+        errno = EINVAL;
+        return -1;
+    }
+    return syscall(SYS_write, fd, bytes, takes == TAKES_SHORT_ONES && n > 8192 ? 8192 : n);
+}
 
 static char path[] = "/tmp/kvstash-test-XXXXXX";
 static int dir;
@@ -103,6 +121,56 @@ Test(file_aside, it_takes_its_place_or_leaves_nothing, .init = start, .fini = en
     cr_assert(seen.error == 0 && letter_of_file() == 'b');
     seen = write_file('d', true);
     cr_assert(seen.error == 0 && letter_of_file() == 'd');
+}
+
+static char
+byte_at(size_t i)
+{
+    return (char)(i * 2654435761u >> 13);
+}
+
+/* Writes a file of n bytes in pieces of that many, and compares it. */
+static void
+check_bytes(size_t n, size_t piece, bool incremental)
+{
+    struct seen seen = {0};
+    struct file_aside *f = file_aside_begin(thread, dir, "file", incremental);
+    struct buf b;
+    cr_assert(f);
+    buf_init(&b);
+    for (size_t at = 0; at < n;) {
+        for (size_t end = at + piece < n ? at + piece : n; at < end; at++)
+            buf_append(&b, &(char){byte_at(at)}, 1);
+        cr_assert(file_aside_append(f, &b));
+    }
+    buf_destroy(&b);
+    file_aside_finish(f, true, note_end, &seen);
+    file_thread_stop(thread);
+    thread = file_thread_start("test");
+    cr_assert(seen.kept && seen.bytes == n, "%zu bytes: %s", n, seen.why);
+    char *read_back = malloc(n + 1);
+    int fd = openat(dir, "file", O_RDONLY);
+    cr_assert_eq(read(fd, read_back, n + 1), (ssize_t)n);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(read_back[i], byte_at(i), "byte %zu of %zu", i, n);
+    close(fd);
+    free(read_back);
+}
+
+/* Past the cache or through it, whatever the file system makes of it: the same bytes. */
+Test(file_aside, all_bytes_are_there, .init = start, .fini = end)
+{
+    static const size_t sizes[] = {0, 1, 4096, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 1000003};
+    for (takes = TAKES_ALL; takes <= TAKES_SHORT_ONES; takes++)
+        for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+            for (unsigned incremental = 0; incremental < 2; incremental++)
+                check_bytes(sizes[i], i % 2 ? 100000 : 3 << 18, incremental);
+    int fd = openat(dir, "file", O_WRONLY);
+    if (fcntl(fd, F_SETFL, O_DIRECT) == 0)
+        cr_assert_gt(direct_writes, 0, "no write went past the cache");
+    else
+        cr_log_warn("the file system of %s takes no write past its cache: only the way through it was tested", path);
+    close(fd);
 }
 
 Test(file_aside, who_reads_the_old_file_or_has_a_link_to_it_keeps_it, .init = start, .fini = end)
