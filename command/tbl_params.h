@@ -57,7 +57,7 @@ PARAM_NUMBER(SUPERVISED, "supervised", NULL, WORD("upstart", "systemd", "auto", 
 PARAM_NUMBER(DATABASES, "databases", NULL, INT(1, INT32_MAX, ""), "16", IMMUTABLE, SERVER,
     "Number of databases that SELECT can choose; at most 1024.")
 PARAM_NUMBER(WORKERS, "workers", NULL, INT(0, 100, "processes"), "0", IMMUTABLE | OWN, SERVER,
-    "Processes that serve clients; 0 takes one for each core.")
+    "Processes that serve clients; 0 takes one for each core, or as many as the region was made with, if one was left by a crash.")
 PARAM_NUMBER(WORKER_TIMEOUT, "worker-timeout", NULL, INT(100, INT32_MAX, "milliseconds"), "5000", OWN, SERVER,
     "A process that holds others up and makes no progress for so long is killed; its successor goes on.")
 PARAM_NUMBER(SHUTDOWN_TIMEOUT, "shutdown-timeout", NULL, INT(0, INT32_MAX, "seconds"), "10", 0, SERVER,

@@ -118,10 +118,10 @@ limits_own_descriptors(const struct settings *s)
 }
 
 void
-limits_fit_clients(struct settings *s)
+limits_fit_clients(struct settings *s, uint32_t own)
 {
     struct rlimit l;
-    rlim_t clients = (rlim_t)settings_number(s, PARAM_MAXCLIENTS), own = limits_own_descriptors(s);
+    rlim_t clients = (rlim_t)settings_number(s, PARAM_MAXCLIENTS);
     if (getrlimit(RLIMIT_NOFILE, &l) != 0)
         return;
     rlim_t want = clients + own > DESCRIPTORS_MAX ? clients + own : DESCRIPTORS_MAX;

@@ -15,7 +15,7 @@ uint64_t limits_private_bytes(void);
 
 /* Descriptors that a process needs beside its clients': listeners and wake-ups of all slots, channels, files. */
 uint32_t limits_own_descriptors(const struct settings *s);
-/* Raises the process's limit of descriptors; where fewer are allowed than maxclients needs, lowers maxclients and says so. */
-void limits_fit_clients(struct settings *s);
+/* Raises the process's limit of descriptors; where fewer are allowed than its own and maxclients, lowers maxclients and says so. */
+void limits_fit_clients(struct settings *s, uint32_t own);
 
 #endif

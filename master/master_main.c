@@ -119,6 +119,16 @@ keep_geometry(enum param_id id, uint32_t has)
     settings_set_number(&settings, id, has);
 }
 
+/* The same for workers, whose number is that of the cores if nobody gave one: then they may be others than when the region was made. */
+static void
+keep_workers(unsigned has)
+{
+    if (has != heritage.workers)
+        log_notice("this machine would get %u workers, but the region was made with %u, which stands", heritage.workers, has);
+    keep_geometry(PARAM_WORKERS, has);
+    heritage.workers = has;
+}
+
 static struct region_wish
 wish(void)
 {
@@ -126,7 +136,7 @@ wish(void)
     return (struct region_wish){.dir = settings_text(&settings, PARAM_DIR), .path = path[0] ? path : NULL,
         .bytes = (uint64_t)settings_number(&settings, PARAM_REGION_SIZE), .shards = (unsigned)settings_number(&settings, PARAM_SHARDS),
         .databases = (unsigned)settings_number(&settings, PARAM_DATABASES), .workers = heritage.workers,
-        .slots = heritage.workers + SPARE_SLOTS, .shared_bytes = control_bytes(heritage.workers),
+        .workers_given = settings.source[PARAM_WORKERS] != SETTINGS_DEFAULT, .other_slots = SPARE_SLOTS,
         .hugepages = (enum shm_hugepages)settings_number(&settings, PARAM_HUGEPAGES)};
 }
 
@@ -189,14 +199,13 @@ make_region(const struct region_wish *w, const struct region_found *found)
 }
 
 static void
-take_region(void)
+take_region(const struct region_found *found)
 {
     struct shm_error e;
     if (!region_open_attach(&region, &e))
         refuse(e.text);
     attached = true;
-    if (shm_ring_logging(&region) && !shm_ring_commit(&region, heritage_lasting(&heritage), &e)) /* more workers than before */
-        abandon(e.text);
+    keep_workers(found->workers);
     atomic_store(&region.header->state, SHM_REGION_READY); /* or GATED: who had closed the gate is dead */
     keep_geometry(PARAM_SHARDS, region.nshards);
     keep_geometry(PARAM_DATABASES, region.databases);
@@ -217,7 +226,7 @@ open_region(int *lock_fd)
     if (choice.warning[0])
         log_warning("%s", choice.warning);
     if (choice.what == BOOT_ATTACH)
-        take_region();
+        take_region(&found);
     else
         make_region(&w, &found);
     /* every slot of ours waits for an owner; the rest is nobody's */
@@ -335,9 +344,9 @@ start(struct serve *s)
     size_t at = 0;
     for (const char *v = settings_stranger(&at); v; v = settings_stranger(&at))
         log_warning("the environment variable %.*s belongs to no parameter", (int)strcspn(v, "="), v);
-    limits_fit_clients(&settings);
     int log_pipe = open_channels();
     open_region(&lock_fd);
+    limits_fit_clients(&settings, limits_own_descriptors(&settings)); /* a region that was found tells how many workers there are */
     open_sockets();
     fill_control();
     write_pid_file();

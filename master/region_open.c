@@ -20,6 +20,7 @@
 #include <xxhash.h>
 
 #include "base/fd.h"
+#include "command/control.h"
 #include "master/hugetlb.h"
 #include "master/limits.h"
 #include "shm/shm_recover.h"
@@ -218,6 +219,14 @@ region_open_attach(struct shm_region *r, struct shm_error *e)
     return true;
 }
 
+/* The number of workers that the region was made with; 0: its slots and control page are not as this version makes them. */
+static unsigned
+workers_of(const struct shm_region *r, const struct region_wish *w)
+{
+    unsigned n = r->nslots > w->other_slots ? r->nslots - w->other_slots : 0;
+    return n <= params[PARAM_WORKERS].max && r->header->shared_bytes == control_bytes(n) ? n : 0;
+}
+
 /* Maps what is there, if it may be served: e tells why not. */
 static bool
 find(struct shm_region *r, const struct region_wish *w, const char *path, struct shm_error *e)
@@ -235,14 +244,14 @@ find(struct shm_region *r, const struct region_wish *w, const char *path, struct
     if (says == ID_LEFT_BEHIND)
         return fail(e, "the region %s was left behind: the data directory %s has gone on in another region since; name that one with --region, or "
                        "remove this one to start from the files", path, w->dir);
-    unsigned others = w->slots - w->workers;
-    if (r->nslots != w->slots && r->nslots > others)
-        return fail(e, "the region %s was made with %u workers, but workers is %u now; start with --workers %u, or remove the file to start "
-                       "from what the data directory %s holds (a server with %u workers can save there first)",
-            path, r->nslots - others, w->workers, r->nslots - others, w->dir, r->nslots - others);
-    if (r->nslots != w->slots || r->header->shared_bytes != w->shared_bytes)
+    unsigned has = workers_of(r, w);
+    if (has == 0)
         return fail(e, "the region %s was made by another version of this program; start that one and let it save, or remove the file to start "
                        "from what the data directory %s holds", path, w->dir);
+    if (w->workers_given && has != w->workers)
+        return fail(e, "the region %s was made with %u workers, but workers is %u now; start with --workers %u, or remove the file to start "
+                       "from what the data directory %s holds (a server with %u workers can save there first)",
+            path, has, w->workers, has, w->dir, has);
     return true;
 }
 
@@ -275,7 +284,7 @@ region_open_create(struct shm_region *r, const struct region_wish *w, const stru
         *slash = '\0';
     uint64_t limit = limits_region_bytes(slash ? dir : ".");
     struct shm_region_options o = {.path = found->path, .bytes = w->bytes ? w->bytes : limit, .shards = w->shards, .databases = w->databases,
-        .slots = w->slots, .shared_bytes = w->shared_bytes, .hugepages = w->hugepages, .lineage = known ? lineage : NULL};
+        .slots = w->workers + w->other_slots, .shared_bytes = control_bytes(w->workers), .hugepages = w->hugepages, .lineage = known ? lineage : NULL};
     if (!shm_region_create(r, &o, e))
         return false;
     uint64_t extents = limit / SHM_EXTENT_BYTES;
@@ -329,6 +338,7 @@ region_open_look(struct shm_region *r, const struct region_wish *w, struct regio
         found->state = REGION_FOUND_VALID;
         memcpy(found->lineage, r->header->lineage, sizeof found->lineage);
         found->ticket = atomic_load(&r->header->ticket) - 1;
+        found->workers = workers_of(r, w);
         return true;
     }
     if (r->base)

@@ -18,8 +18,9 @@ struct region_wish {
     const char *path;       /* the region's file; NULL: /dev/shm/kvstash-<uid>-<hash of the directory> */
     uint64_t bytes;         /* of a new region; 0: what the machine allows */
     unsigned shards, databases;
-    unsigned workers, slots; /* slots: the workers' and others', of which every region of this version has the same number */
-    uint64_t shared_bytes;   /* for so many workers */
+    unsigned workers;       /* of a new region */
+    bool workers_given;     /* a region of another number is refused; else its number stands */
+    unsigned other_slots;   /* beside the workers': every region of this version has the same number */
     enum shm_hugepages hugepages;
 };
 
@@ -34,6 +35,7 @@ struct region_found {
     char path[256];      /* of the region's file, whether there or to be made */
     uint8_t lineage[16]; /* VALID */
     uint64_t ticket;     /* VALID: of its last logged change; 0: none */
+    unsigned workers;    /* VALID: that it was made with */
     char why[SHM_ERROR_BYTES];
 };
 

@@ -51,7 +51,7 @@ reload(struct settings *last, const struct options *o, struct control_sh *contro
         log_warning("SIGHUP: nothing is changed: %s", error);
         return true;
     }
-    limits_fit_clients(&now);
+    limits_fit_clients(&now, control->descriptors);
     hand_over(last, &now, control);
     *last = now;
     log_notice("SIGHUP: the configuration was read anew");

@@ -200,8 +200,10 @@ static void
 fill_in(struct settings *s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN), most = (long)params[PARAM_WORKERS].max;
-    if (settings_number(s, PARAM_WORKERS) == 0)
-        settings_set_number(s, PARAM_WORKERS, cores < 1 ? 1 : cores > most ? most : cores);
+    if (settings_number(s, PARAM_WORKERS) != 0)
+        return;
+    settings_set_number(s, PARAM_WORKERS, cores < 1 ? 1 : cores > most ? most : cores);
+    s->source[PARAM_WORKERS] = SETTINGS_DEFAULT; /* who says 0 gives no number */
 }
 
 static void

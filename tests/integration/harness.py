@@ -374,13 +374,14 @@ class Kvstash(Server):
     def __init__(self, *options, workers=2, region_size=512 << 20, check=True, saves=False):
         super().__init__(*options)
         self.saves = ["--save", ""] if not saves else []  # True: the save points are those of files, or the default ones
-        self.workers = workers
+        self.workers = workers  # None: not given
         self.region_size = region_size
         self.check = check  # False: the test breaks what stop() looks at (password, debug commands)
         self.region = os.path.join("/dev/shm", os.path.basename(self.dir))
 
     def arguments(self):
-        return [KVSTASH, "--port", str(self.port), "--workers", str(self.workers), "--dir", self.dir,
+        workers = ["--workers", str(self.workers)] if self.workers is not None else []
+        return [KVSTASH, "--port", str(self.port), *workers, "--dir", self.dir,
                 "--region", self.region, "--region-size", str(self.region_size), "--enable-debug-command", "yes"] + self.saves
 
     def worker_of(self, connection):

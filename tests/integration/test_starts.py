@@ -409,7 +409,7 @@ def foreign_regions():
 
 
 def other_workers():
-    """A region serves as many workers as it was made with: others are told how many, and change nothing."""
+    """A region serves as many workers as it was made with: who asks for others is told how many, and changes nothing."""
     with harness.Kvstash(workers=2) as server:
         server.command("SET", "a", "1")
         server.kill_everything()
@@ -422,6 +422,35 @@ def other_workers():
         server.workers = 2
         server.start()
         assert server.command("GET", "a") == b"1"
+
+
+def workers_not_given():
+    """Where nobody gives a number, the region's stands, whatever cores there are; a new region gets the cores'."""
+    cores = os.sysconf("SC_NPROCESSORS_ONLN")
+    with harness.Kvstash("--appendonly", "yes", workers=cores + 1) as server:
+        server.command("SET", "a", "1")
+        server.kill_everything()
+        server.workers = None
+        for more in ([], ["--workers", "0"]):
+            server.options = ["--appendonly", "yes"] + more
+            server.start()
+            server.expect_logged("this machine would get %d workers, but the region was made with %d, which stands" % (cores, cores + 1),
+                                 server.begun)
+            assert server.command("CONFIG", "GET", "workers") == [b"workers", b"%d" % (cores + 1)]
+            assert server.info("server")["workers"] == str(cores + 1)
+            assert len(pids_of(server, "worker")) == cores + 1
+            assert server.command("GET", "a") == b"1" and server.command("INCR", "starts")
+            server.check_region()
+            server.kill_everything()
+        server.workers, server.options = cores, ["--appendonly", "yes"]
+        status, log = status_and_log(server)
+        assert status == 1 and "was made with %d workers, but workers is %d now" % (cores + 1, cores) in log, log
+        server.workers = None
+        server.start()
+        server.stop()
+        server.start()
+        assert server.info("server")["workers"] == str(cores) and server.command("GET", "starts") == b"2"
+        assert "which stands" not in this_start(server)
 
 
 # ---- the load itself ---------------------------------------------------------------------------------------------------------
@@ -622,7 +651,8 @@ def lost_reloads():
 
 def main():
     parts = (snapshots, index_made_at_once, logs, old_log, snapshot_beside_appendonly, torn_logs, damaged_files, directories, full_disk,
-             left_regions, foreign_regions, other_workers, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log, lost_reloads)
+             left_regions, foreign_regions, other_workers, workers_not_given, while_loading, reloads, damaged_reloads, reloads_of_logs, reloads_without_log,
+             lost_reloads)
     only = sys.argv[1:] or [part.__name__ for part in parts]
     unknown = set(only) - {part.__name__ for part in parts}
     assert not unknown, "no such part: %s" % unknown
