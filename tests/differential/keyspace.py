@@ -98,4 +98,6 @@ def differences(ours, theirs):
         digests = [c.command("DEBUG", "DIGEST") for c in (a, b)]
         if not lacks(digests[0]) and digests[0] != digests[1]:
             found.append("DEBUG DIGEST: %s" % digests)
+        for c in (a, b):
+            c.end()  # the next command may be CLIENT LIST
     return found

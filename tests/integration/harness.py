@@ -133,6 +133,13 @@ class Connection:
     def close(self):
         self.sock.close()
 
+    def end(self):
+        """Closed by the server: it does not list this client any more."""
+        self.send("QUIT")
+        while self.sock.recv(1 << 16):
+            pass
+        self.close()
+
     def send(self, *args):
         self.sock.sendall(encode(*args))
 
