@@ -127,10 +127,8 @@ write_some(struct file_aside *f, const char *bytes, size_t n)
     ssize_t did = write(f->fd, bytes, n);
     if (did < 0 && errno == EINVAL && f->direct)
         end_direct(f); /* a file system that tells it only now */
-    else if (did < 0 && errno != EINTR)
-        fail(f, "write the file", f->temp);
-    else if (did == 0) {
-        errno = EIO;
+    else if (did == 0 || (did < 0 && errno != EINTR)) {
+        errno = did < 0 ? errno : EIO;
         fail(f, "write the file", f->temp);
     }
     slice_yield(&f->work);

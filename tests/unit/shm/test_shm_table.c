@@ -56,6 +56,18 @@ present(struct fixture *f, const char *key)
     return found;
 }
 
+/* Empties the region, which has then nothing left, and closes it. */
+static void
+give_all_back(struct fixture *f)
+{
+    fixture_check(f);
+    fixture_clear(f);
+    for (unsigned s = 0; s < f->region.nshards; s++)
+        cr_assert_eq(f->region.shards[s].used_bytes, 0, "everything was given back");
+    fixture_check(f);
+    fixture_close(f);
+}
+
 Test(class, sizes_fit)
 {
     for (uint32_t n = 1; n <= SHM_BLOCK_MAX; n++) {
@@ -102,12 +114,7 @@ Test(table, grows_and_shrinks, .timeout = 120)
             put(&f, key, NULL);
         cr_assert_eq(present(&f, key), i % 10 == 0);
     }
-    fixture_check(&f);
-    fixture_clear(&f);
-    for (unsigned s = 0; s < f.region.nshards; s++)
-        cr_assert_eq(f.region.shards[s].used_bytes, 0, "everything was given back");
-    fixture_check(&f);
-    fixture_close(&f);
+    give_all_back(&f);
 }
 
 static unsigned
@@ -178,12 +185,7 @@ Test(table, first_node_needs_no_span, .timeout = 120)
             cr_assert(!shm_table_is_segment(shm_region_dbroot(&f.region, s, 0)->tree.root), "its root is a node");
         unsigned own = spans_of_class(&f.region, shm_class_of(sizeof(struct shm_node_sh)));
         cr_assert_eq(own, values[v] == 3000 ? f.region.nshards : 0, "%u spans beside values of %zu", own, values[v]);
-        fixture_check(&f);
-        fixture_clear(&f);
-        for (unsigned s = 0; s < f.region.nshards; s++)
-            cr_assert_eq(f.region.shards[s].used_bytes, 0, "everything was given back");
-        fixture_check(&f);
-        fixture_close(&f);
+        give_all_back(&f);
     }
 }
 
